@@ -1,0 +1,267 @@
+//! What a command that succeeded returns.
+
+use serde::{Deserialize, Serialize};
+use subrosa_types::{ConversationId, DeviceId, IdempotencyKey, MessageId, Role, Timestamp};
+
+/// The answer to a [`super::Command`]; which variant belongs to which command is said at each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", content = "value", rename_all = "snake_case")]
+pub enum Reply {
+    /// It is done: log-out, leave, accept, decline, revocations, mark-read.
+    Done,
+    /// Sign-up, login, who-am-I.
+    WhoAmI(WhoAmI),
+    /// Devices.
+    Devices(Vec<DeviceRow>),
+    /// Send.
+    Sent(SentRow),
+    /// Read.
+    Messages(Vec<MessageRow>),
+    /// Reload: how many messages and invitations came.
+    Reloaded {
+        /// New messages.
+        messages: u32,
+        /// New invitations.
+        invites: u32,
+    },
+    /// Chats.
+    Chats(Vec<ChatRow>),
+    /// Group create, add, remove, rename: the group as it is now.
+    Group {
+        /// The group.
+        chat: ConversationId,
+        /// Its title.
+        title: String,
+    },
+    /// Group members.
+    Members(Vec<MemberRow>),
+    /// Invites.
+    Invites(Vec<InviteRow>),
+    /// Role list.
+    Roles(Vec<RoleRow>),
+    /// Role set: done, or the hand-over waits for the other side.
+    RoleSet {
+        /// Whether the other side has to accept first.
+        waits_for_acceptance: bool,
+    },
+    /// Role log.
+    RoleLog(Vec<RoleLogRow>),
+    /// Invite link create (one), list.
+    InviteLinks(Vec<InviteLinkRow>),
+    /// Verify.
+    SafetyNumber {
+        /// 60 digits in groups of five.
+        digits: String,
+        /// For a QR code.
+        uri: String,
+        /// Whether it is marked as compared.
+        verified: bool,
+        /// Whether the key changed since it was last accepted.
+        changed: bool,
+    },
+    /// Status.
+    Status(Status),
+}
+
+/// Who a profile is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhoAmI {
+    /// Username.
+    pub name: String,
+    /// Role, as far as this device knows.
+    pub role: Role,
+    /// Server link.
+    pub server: String,
+    /// This device.
+    pub device: DeviceId,
+}
+
+/// A device of the own account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRow {
+    /// Its id.
+    pub id: DeviceId,
+    /// Its name.
+    pub name: String,
+    /// Whether it is this one.
+    pub this: bool,
+    /// When it was enrolled.
+    pub enrolled_at: Timestamp,
+}
+
+/// How far a sent message came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SendState {
+    /// Kept in the outbox; sent as soon as there is a way.
+    Queued,
+    /// On the server's disk.
+    Accepted,
+    /// On a device of the other side.
+    Delivered,
+}
+
+/// Which road a message took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// Through the server's log.
+    Server,
+    /// Over a direct link.
+    Direct,
+}
+
+/// What `send` returns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentRow {
+    /// The outbox id (the one given, if one was).
+    pub id: IdempotencyKey,
+    /// How far it came.
+    pub state: SendState,
+    /// By which road.
+    pub via: Via,
+}
+
+/// A message as people see it. Text is as it was sent: an interactor must make it safe for its own screen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRow {
+    /// The same on all devices.
+    pub id: MessageId,
+    /// `@name` or `#title`.
+    pub chat: String,
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// The sender's name.
+    pub from: String,
+    /// Whether it was sent by this account.
+    pub own: bool,
+    /// The text.
+    pub text: String,
+    /// When the sender says it was sent.
+    pub sent_at: Timestamp,
+    /// When the server accepted it.
+    pub received_at: Timestamp,
+    /// By which road it came.
+    pub via: Via,
+    /// Whether the sender's key was compared.
+    pub verified: bool,
+    /// For own messages still in the outbox: not accepted yet.
+    pub pending: bool,
+}
+
+/// Kind of conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatKind {
+    /// Two people.
+    Private,
+    /// A group.
+    Group,
+    /// A room without accounts.
+    Room,
+}
+
+/// A line in the list of chats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatRow {
+    /// `@name` or `#title`.
+    pub chat: String,
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Its kind.
+    pub kind: ChatKind,
+    /// Messages not read yet.
+    pub unread: u32,
+    /// When the last message came.
+    pub last: Option<Timestamp>,
+    /// Why nothing can be sent here, if so (left, removed, key changed, blocked by a bad commit).
+    pub blocked: Option<String>,
+}
+
+/// A member of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberRow {
+    /// Name.
+    pub name: String,
+    /// Role on the server.
+    pub role: Role,
+    /// Whether the key was compared.
+    pub verified: bool,
+    /// Devices in the group.
+    pub devices: u32,
+}
+
+/// Kind of open invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InviteKind {
+    /// To a group.
+    Group,
+    /// A first message from somebody new.
+    Request,
+    /// The super admin role is offered.
+    Role,
+}
+
+/// An open invitation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteRow {
+    /// For accept and decline.
+    pub id: String,
+    /// Its kind.
+    pub kind: InviteKind,
+    /// `@name` or `#title`.
+    pub chat: String,
+    /// Who invites.
+    pub from: String,
+}
+
+/// An account and its role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleRow {
+    /// Name.
+    pub name: String,
+    /// Role.
+    pub role: Role,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleLogRow {
+    /// Position in the log.
+    pub position: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What happened: `joined`, `set`, `handed_over`, `new_key`.
+    pub what: String,
+    /// Whose role.
+    pub name: String,
+    /// The role since then.
+    pub role: Role,
+    /// Who did it; empty when nobody did.
+    pub by: String,
+}
+
+/// A sign-up invitation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteLinkRow {
+    /// The code for `signup --invite`.
+    pub code: String,
+    /// How many accounts it is still good for.
+    pub uses_left: u32,
+    /// Until when.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// How the engine stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Whether the profile has an account.
+    pub enrolled: bool,
+    /// Whether the server is reached and this device logged in.
+    pub online: bool,
+    /// Intents in the outbox.
+    pub queued: u32,
+    /// Messages that were dropped because they did not verify.
+    pub dropped: u32,
+}

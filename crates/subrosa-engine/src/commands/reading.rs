@@ -1,0 +1,87 @@
+//! Reading: messages as rows, and what marks them as read.
+
+use subrosa_types::MessageId;
+
+use crate::api::{Failure, MessageRow, Reply, Target, Via};
+use crate::content::Content;
+use crate::engine::Engine;
+use crate::fault::Outcome;
+use crate::store::contacts;
+use crate::store::conversations::{self, Conversation, ConversationState};
+use crate::store::messages::{self, Selection, StoredMessage};
+
+impl Engine {
+    pub(super) fn read(
+        &mut self,
+        chat: Option<&Target>,
+        all: bool,
+        limit: Option<u32>,
+        since: Option<MessageId>,
+    ) -> Outcome<Result<Reply, Failure>> {
+        let rows: Vec<Conversation> = match chat {
+            None => conversations::all(&self.connection)?.into_iter().filter(is_shown).collect(),
+            Some(target) => match self.conversation_of(target)? {
+                Ok(Some(row)) if is_shown(&row) => vec![row],
+                Ok(Some(_)) => {
+                    return Ok(Err(Failure::usage(
+                        "not_accepted",
+                        format!(
+                            "you are invited to {target} but have not accepted; 'accept {target}' shows its messages"
+                        ),
+                    )));
+                }
+                Ok(None) => Vec::new(),
+                Err(failure) => return Ok(Err(failure)),
+            },
+        };
+        if let Some(since) = since
+            && messages::by_id(&self.connection, since)?.is_none()
+        {
+            return Ok(Err(Failure::usage(
+                "no_such_message",
+                "there is no message of this id here; leave --since out",
+            )));
+        }
+        let selection = Selection { conversations: rows.iter().map(|row| row.id).collect(), all, since, limit };
+        let mut shown = Vec::new();
+        for stored in messages::select(&self.connection, &selection)? {
+            if let Some(row) = rows.iter().find(|row| row.id == stored.conversation) {
+                shown.extend(self.message_row(row, &stored, Via::Server)?);
+            }
+        }
+        let ids: Vec<MessageId> = shown.iter().map(|row| row.id).collect();
+        messages::mark_read(&self.connection, &ids)?;
+        Ok(Ok(Reply::Messages(shown)))
+    }
+
+    /// A message for people; `None` if it has nothing that they see.
+    pub(crate) fn message_row(
+        &mut self,
+        row: &Conversation,
+        stored: &StoredMessage,
+        via: Via,
+    ) -> Outcome<Option<MessageRow>> {
+        let Ok(Content { text: Some(text), .. }) = Content::decode(&stored.content) else { return Ok(None) };
+        let own = self.profile.as_ref().is_some_and(|profile| profile.account == stored.sender);
+        let verified =
+            own || contacts::by_account(&self.connection, stored.sender)?.is_some_and(|contact| contact.is_verified());
+        Ok(Some(MessageRow {
+            id: stored.id,
+            chat: self.chat_name(row)?,
+            conversation: row.id,
+            from: self.name_of(stored.sender)?,
+            own,
+            text,
+            sent_at: stored.sent_at,
+            received_at: stored.received_at,
+            via,
+            verified,
+            pending: stored.sequence.is_none(),
+        }))
+    }
+}
+
+/// What an invitation says is shown when it is accepted; a first message from a stranger is shown at once.
+fn is_shown(row: &Conversation) -> bool {
+    !matches!(row.state, ConversationState::Invited | ConversationState::Founding)
+}

@@ -1,0 +1,179 @@
+//! Messages as they were received or sent: content, order and whether they were read.
+
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use subrosa_types::{AccountId, ConversationId, DeviceId, MessageId, Sequence, Timestamp};
+
+use super::{Result, id};
+
+/// A stored message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Its id, the same on all devices.
+    pub id: MessageId,
+    /// Where.
+    pub conversation: ConversationId,
+    /// Who.
+    pub sender: AccountId,
+    /// From which device.
+    pub device: DeviceId,
+    /// MIMI content, version byte in front.
+    pub content: Vec<u8>,
+    /// When the sender says it was sent.
+    pub sent_at: Timestamp,
+    /// When the server accepted it.
+    pub received_at: Timestamp,
+    /// Its place in the log; `None` while it waits in the outbox.
+    pub sequence: Option<Sequence>,
+    /// Not shown to the person yet.
+    pub unread: bool,
+}
+
+const COLUMNS: &str = "id, conversation, sender, device, content, sent_at, received_at, sequence, unread";
+
+struct Raw([Vec<u8>; 5], i64, i64, Option<u64>, bool);
+
+fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    Ok(Raw(
+        [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?],
+        row.get(5)?,
+        row.get(6)?,
+        row.get(7)?,
+        row.get(8)?,
+    ))
+}
+
+fn message(raw: Raw) -> Result<StoredMessage> {
+    let Raw([message_id, conversation, sender, device, content], sent_at, received_at, sequence, unread) = raw;
+    Ok(StoredMessage {
+        id: id(&message_id, "message", MessageId::from_bytes)?,
+        conversation: id(&conversation, "conversation", ConversationId::from_bytes)?,
+        sender: id(&sender, "sender", AccountId::from_bytes)?,
+        device: id(&device, "device", DeviceId::from_bytes)?,
+        content,
+        sent_at: Timestamp(sent_at),
+        received_at: Timestamp(received_at),
+        sequence: sequence.map(Sequence),
+        unread,
+    })
+}
+
+/// Writes a message; `false` if this sender's message of this id is there already.
+pub fn insert(connection: &Connection, m: &StoredMessage) -> Result<bool> {
+    let rows = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO messages
+             (id, conversation, sender, device, content, sent_at, received_at, sequence, unread)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            m.id.as_bytes(),
+            m.conversation.as_bytes(),
+            m.sender.as_bytes(),
+            m.device.as_bytes(),
+            m.content,
+            m.sent_at.0,
+            m.received_at.0,
+            m.sequence.map(|s| s.0),
+            m.unread,
+        ])?;
+    Ok(rows == 1)
+}
+
+/// An own message found its place in the log.
+pub fn accepted(
+    connection: &Connection,
+    conversation: ConversationId,
+    sender: AccountId,
+    message: MessageId,
+    sequence: Sequence,
+    at: Timestamp,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE messages SET sequence = ?4, received_at = ?5 WHERE conversation = ?1 AND sender = ?2 AND id = ?3",
+        )?
+        .execute(params![conversation.as_bytes(), sender.as_bytes(), message.as_bytes(), sequence.0, at.0])?;
+    Ok(())
+}
+
+/// An own message that will never be sent is not shown as waiting any more.
+pub fn withdrawn(connection: &Connection, message: MessageId) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM messages WHERE id = ?1 AND sequence IS NULL")?
+        .execute([message.as_bytes()])?;
+    Ok(())
+}
+
+/// The message of this id from this sender.
+pub fn by_id(connection: &Connection, message_id: MessageId) -> Result<Option<StoredMessage>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1 ORDER BY local LIMIT 1"))?
+        .query_row([message_id.as_bytes()], raw)
+        .optional()?
+        .map(message)
+        .transpose()
+}
+
+/// What to read.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only these conversations (never all: the caller says which may be shown).
+    pub conversations: Vec<ConversationId>,
+    /// Not only unread ones.
+    pub all: bool,
+    /// Only what stands behind this message.
+    pub since: Option<MessageId>,
+    /// The latest so many.
+    pub limit: Option<u32>,
+}
+
+/// Messages in the order of their logs (across conversations: by the time the server accepted them).
+pub fn select(connection: &Connection, selection: &Selection) -> Result<Vec<StoredMessage>> {
+    if selection.conversations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let marks = vec!["?"; selection.conversations.len()].join(",");
+    let mut sql = format!("SELECT {COLUMNS} FROM messages WHERE conversation IN ({marks})");
+    let mut values: Vec<rusqlite::types::Value> = selection.conversations.iter().map(|c| c.to_vec().into()).collect();
+    if !selection.all {
+        sql += " AND unread = 1";
+    }
+    if let Some(since) = selection.since {
+        // In the same conversation by place in the log, elsewhere by time of acceptance.
+        sql +=
+            " AND EXISTS (SELECT 1 FROM messages s WHERE s.id = ? AND CASE WHEN s.conversation = messages.conversation
+                THEN coalesce(messages.sequence, 9e18) > coalesce(s.sequence, 9e18)
+                ELSE messages.received_at >= s.received_at END)";
+        values.push(since.to_vec().into());
+    }
+    sql += " ORDER BY sequence IS NULL DESC, received_at DESC, conversation DESC, sequence DESC, local DESC";
+    if let Some(limit) = selection.limit {
+        sql += " LIMIT ?";
+        values.push(i64::from(limit).into());
+    }
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), raw)?;
+    let mut messages = rows.map(|row| message(row?)).collect::<Result<Vec<_>>>()?;
+    messages.reverse();
+    Ok(messages)
+}
+
+/// Marks messages as read.
+pub fn mark_read(connection: &Connection, ids: &[MessageId]) -> Result<()> {
+    let mut statement = connection.prepare_cached("UPDATE messages SET unread = 0 WHERE id = ?1 AND unread = 1")?;
+    for message_id in ids {
+        statement.execute([message_id.as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// Unread messages of a conversation, and when its last one came.
+pub fn summary(connection: &Connection, conversation: ConversationId) -> Result<(u32, Option<Timestamp>)> {
+    let unread = connection
+        .prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND unread = 1")?
+        .query_row([conversation.as_bytes()], |row| row.get(0))?;
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(received_at) FROM messages WHERE conversation = ?1")?
+        .query_row([conversation.as_bytes()], |row| row.get(0))?;
+    Ok((unread, last.map(Timestamp)))
+}

@@ -1,0 +1,83 @@
+//! What an operator may set. Reading a file or flags is the program's business; this is the form.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use subrosa_types::limits;
+
+use crate::core::{CoreConfig, Faults, Rates, Signup};
+
+/// Settings of a server. Every field has a default but the folder, which the caller fills in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address and port to listen on; port 0 picks a free one. Default: `127.0.0.1:5535`. On an address that is not
+    /// loopback the first sign-up needs the setup code.
+    pub listen: SocketAddr,
+    /// Folder of the database. It is made with mode 0700 if it is not there. Default: `subrosa-server` in the working
+    /// folder.
+    pub folder: PathBuf,
+    /// Host in the server's link, for a server that clients reach by another name than the address it listens on.
+    pub public_host: Option<String>,
+    /// Who may sign up: `open` (default), `invite`, or `closed`. The first account always may.
+    pub signup: Signup,
+    /// Days for which messages are kept for devices that are away. Default: 90.
+    pub retention_days: u32,
+    /// Limits in time: attempts, messages.
+    pub rates: Rates,
+    /// Connections at a time; further ones wait. Default: 16384.
+    pub max_connections: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5535),
+            folder: PathBuf::from("subrosa-server"),
+            public_host: None,
+            signup: Signup::Open,
+            retention_days: limits::RETENTION_DAYS,
+            rates: Rates::default(),
+            max_connections: 16 * 1024,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// What the core needs of it.
+    pub(crate) fn core(&self) -> CoreConfig {
+        CoreConfig {
+            signup: self.signup,
+            setup_code: !self.listen.ip().is_loopback(),
+            retention_days: self.retention_days,
+            rates: self.rates,
+            faults: Faults::NONE,
+            ..CoreConfig::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_names_only_what_differs_from_the_default() {
+        let config: ServerConfig = serde_json::from_str(
+            r#"{"listen":"0.0.0.0:7000","signup":"invite","rates":{"messages":{"burst":5,"refill_ms":0}}}"#,
+        )
+        .unwrap();
+        assert_eq!(config.listen.port(), 7000);
+        assert_eq!(config.rates.messages.burst, 5);
+        assert_eq!(config.rates.login_per_account, Rates::default().login_per_account);
+        assert!(config.core().setup_code);
+        assert!(!ServerConfig::default().core().setup_code);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused() {
+        assert!(serde_json::from_str::<ServerConfig>(r#"{"lisen":"0.0.0.0:7000"}"#).is_err());
+        assert!(serde_json::from_str::<ServerConfig>(r#"{"signup":"anybody"}"#).is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! The wire: protobuf schema, frames, error codes and server links. Limits are checked while decoding.
+//!
+//! The schema, with the protocol's prose, is in `proto/`; [`proto`] is what prost makes of it. This crate turns bytes
+//! into frames and back, and says no to what is too large. It checks no signature and keeps no state.
+
+#[allow(missing_docs, clippy::all, reason = "generated from proto/, where the documentation is")]
+pub mod proto {
+    include!(concat!(env!("OUT_DIR"), "/subrosa.v1.rs"));
+}
+
+pub mod error;
+pub mod frame;
+pub mod link;
+
+pub use error::Refusal;
+pub use frame::{DecodeError, decode_client_frame, decode_server_frame, encode};
+pub use link::{Fingerprint, LinkError, ServerLink};

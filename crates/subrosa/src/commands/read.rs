@@ -1,0 +1,104 @@
+//! `read`, once or until it is ended.
+
+use clap::Args;
+use subrosa_client::Client;
+use subrosa_client::api::{Command, Event, Failure, Target};
+use subrosa_types::MessageId;
+
+use super::Context;
+use crate::feed::{Feed, Item, Start};
+use crate::output::{Outcome, Output, safe};
+use crate::render;
+use crate::signals::Signals;
+
+/// `subrosa read`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// One chat only: @name or '#group'
+    chat: Option<Target>,
+    /// Go on with what comes, until ended
+    #[arg(short, long)]
+    follow: bool,
+    /// All messages, not only unread ones
+    #[arg(long)]
+    all: bool,
+    /// At most so many, the latest ones
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Only those after this message
+    #[arg(long, value_name = "ID")]
+    since: Option<String>,
+}
+
+/// Prints messages.
+pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
+    let Arguments { chat, follow, all, limit, since } = arguments;
+    let since: Option<MessageId> = since
+        .map(|id| {
+            id.parse()
+                .map_err(|_| Failure::usage("no_such_message", "--since wants the id of a message, as --json shows it"))
+        })
+        .transpose()?;
+    if !follow {
+        return context.show(Command::Read { chat, all, limit, since }).await;
+    }
+    let mut signals = Signals::listen()?;
+    let client = context.open(None).await?;
+    let followed = tokio::select! {
+        outcome = print_all(context, &client, chat, Start { all, limit, since, context: None }) => outcome,
+        _ = signals.next() => Ok(()),
+    };
+    client.close().await;
+    followed
+}
+
+/// What a watcher is told of the connection: that it is gone, why, and that it is back.
+#[derive(Debug, Default)]
+struct Connection {
+    is_gone: bool,
+}
+
+impl Connection {
+    fn note(&mut self, out: Output, event: &Event) {
+        match event {
+            Event::Offline { reason } if !std::mem::replace(&mut self.is_gone, true) => {
+                out.note(format!("* offline: {}", safe(render::short(reason))));
+            }
+            Event::Online if std::mem::take(&mut self.is_gone) => out.note("* online"),
+            Event::Warning { message, .. } => out.note(format!("* {}", safe(message))),
+            _ => {}
+        }
+    }
+}
+
+/// Whether there is nothing more to come, ever.
+pub fn ended(event: &Event) -> Outcome {
+    match event {
+        Event::LoggedOut { reason } => {
+            Err(Failure::usage("logged_out", format!("this device was logged out: {reason}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn print_all(context: &Context, client: &Client, chat: Option<Target>, start: Start) -> Outcome {
+    let (mut feed, mut items) = Feed::open(client, chat, start).await?;
+    let mut connection = Connection::default();
+    loop {
+        for item in items {
+            match item {
+                Item::Message(row) => render::message(context.out, &row)?,
+                Item::Event(event) => {
+                    connection.note(context.out, &event);
+                    ended(&event)?;
+                }
+                Item::Elsewhere(_) => {}
+            }
+        }
+        feed.mark().await?;
+        match feed.wait().await? {
+            Some(notice) => items = feed.digest(notice).await?,
+            None => return Ok(()),
+        }
+    }
+}

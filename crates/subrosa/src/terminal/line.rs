@@ -1,0 +1,225 @@
+//! The line that is being typed: keys in, text and cursor out. It knows no terminal.
+
+use std::collections::VecDeque;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use subrosa_types::text::single_line;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Lines that the arrow keys bring back. They are nowhere on disk.
+const REMEMBERED: usize = 100;
+
+/// How a line ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// Enter.
+    Entered(String),
+    /// Ctrl-C.
+    Interrupted,
+    /// Ctrl-D on an empty line.
+    Ended,
+}
+
+/// A line, and those before it.
+#[derive(Debug, Default)]
+pub struct Line {
+    text: String,
+    /// In bytes, between two characters as people see them.
+    cursor: usize,
+    before: VecDeque<String>,
+    /// Which of those before is shown, counted from the latest.
+    shown: Option<usize>,
+    /// What stood here before one of those was shown.
+    draft: String,
+}
+
+impl Line {
+    /// A key was pressed.
+    pub fn press(&mut self, key: KeyEvent) -> Option<Done> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('c') if control => return Some(Done::Interrupted),
+            KeyCode::Char('d') if control && self.text.is_empty() => return Some(Done::Ended),
+            KeyCode::Char('d') if control => self.delete(self.cursor, self.right()),
+            KeyCode::Char('a') if control => self.cursor = 0,
+            KeyCode::Char('e') if control => self.cursor = self.text.len(),
+            KeyCode::Char('b') if control => self.cursor = self.left(),
+            KeyCode::Char('f') if control => self.cursor = self.right(),
+            KeyCode::Char('h') if control => self.delete(self.left(), self.cursor),
+            KeyCode::Char('k') if control => self.delete(self.cursor, self.text.len()),
+            KeyCode::Char('u') if control => self.delete(0, self.cursor),
+            KeyCode::Char('w') if control => self.delete(self.word_left(), self.cursor),
+            KeyCode::Char('p') if control => self.recall(true),
+            KeyCode::Char('n') if control => self.recall(false),
+            KeyCode::Char('j' | 'm') if control => return Some(self.enter()),
+            KeyCode::Char(c) if !control => self.insert(c.encode_utf8(&mut [0; 4])),
+            KeyCode::Enter => return Some(self.enter()),
+            KeyCode::Backspace => self.delete(self.left(), self.cursor),
+            KeyCode::Delete => self.delete(self.cursor, self.right()),
+            KeyCode::Left => self.cursor = self.left(),
+            KeyCode::Right => self.cursor = self.right(),
+            KeyCode::Home => self.cursor = 0,
+            KeyCode::End => self.cursor = self.text.len(),
+            KeyCode::Up => self.recall(true),
+            KeyCode::Down => self.recall(false),
+            _ => {}
+        }
+        None
+    }
+
+    /// Text came as a whole, line breaks and all: it becomes part of this line.
+    pub fn insert(&mut self, text: &str) {
+        self.text.insert_str(self.cursor, text);
+        self.cursor += text.len();
+    }
+
+    /// What is to be shown in `room` columns, and the column of the cursor in it. The part around the cursor is.
+    pub fn view(&self, room: usize) -> (String, usize) {
+        let shown = |text: &str| text.graphemes(true).map(|part| single_line(part).into_owned()).collect::<Vec<_>>();
+        let (mut left, mut right) = (shown(&self.text[..self.cursor]), shown(&self.text[self.cursor..]));
+        let width = |parts: &[String]| parts.iter().map(|part| part.width()).sum::<usize>();
+        // The cursor needs a column of its own.
+        let mut hidden = 0;
+        while width(&left[hidden..]) + 1 > room.max(1) && hidden < left.len() {
+            hidden += 1;
+        }
+        left.drain(..hidden);
+        while width(&left) + width(&right) + 1 > room.max(1) && right.pop().is_some() {}
+        let column = width(&left);
+        (left.concat() + &right.concat(), column)
+    }
+
+    fn enter(&mut self) -> Done {
+        let text = std::mem::take(&mut self.text);
+        self.cursor = 0;
+        self.shown = None;
+        self.draft.clear();
+        if !text.trim().is_empty() && self.before.front() != Some(&text) {
+            self.before.push_front(text.clone());
+            self.before.truncate(REMEMBERED);
+        }
+        Done::Entered(text)
+    }
+
+    fn left(&self) -> usize {
+        self.text[..self.cursor].grapheme_indices(true).next_back().map_or(0, |(at, _)| at)
+    }
+
+    fn right(&self) -> usize {
+        self.text[self.cursor..].graphemes(true).next().map_or(self.cursor, |part| self.cursor + part.len())
+    }
+
+    fn word_left(&self) -> usize {
+        let trimmed = self.text[..self.cursor].trim_end();
+        trimmed.rfind(char::is_whitespace).map_or(0, |at| at + trimmed[at..].chars().next().map_or(1, char::len_utf8))
+    }
+
+    fn delete(&mut self, from: usize, to: usize) {
+        self.text.replace_range(from..to, "");
+        self.cursor = from;
+    }
+
+    fn recall(&mut self, older: bool) {
+        let shown = match (self.shown, older) {
+            (None, true) => Some(0),
+            (Some(at), true) => Some(at + 1),
+            (Some(at), false) => at.checked_sub(1),
+            (None, false) => return,
+        };
+        let text = match shown {
+            Some(at) => match self.before.get(at) {
+                Some(text) => text.clone(),
+                None => return,
+            },
+            None => std::mem::take(&mut self.draft),
+        };
+        if self.shown.is_none() {
+            self.draft = std::mem::take(&mut self.text);
+        }
+        self.shown = shown;
+        self.cursor = text.len();
+        self.text = text;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(code: KeyCode) -> KeyEvent {
+        KeyEvent::new(code, KeyModifiers::NONE)
+    }
+
+    fn control(c: char) -> KeyEvent {
+        KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)
+    }
+
+    fn typed(line: &mut Line, text: &str) {
+        for c in text.chars() {
+            assert_eq!(line.press(key(KeyCode::Char(c))), None);
+        }
+    }
+
+    #[test]
+    fn keys_edit_the_line_by_characters_as_people_see_them() {
+        let mut line = Line::default();
+        typed(&mut line, "ab👩‍👩‍👧é");
+        line.press(key(KeyCode::Left));
+        line.press(key(KeyCode::Backspace));
+        typed(&mut line, "c");
+        assert_eq!(line.text, "abcé");
+        line.press(key(KeyCode::Home));
+        line.press(key(KeyCode::Delete));
+        line.press(key(KeyCode::End));
+        typed(&mut line, " two three");
+        line.press(control('w'));
+        assert_eq!(line.text, "bcé two ");
+        line.press(control('a'));
+        line.press(control('k'));
+        assert_eq!(line.text, "");
+        assert_eq!(line.press(control('d')), Some(Done::Ended));
+        assert_eq!(line.press(control('c')), Some(Done::Interrupted));
+    }
+
+    #[test]
+    fn the_arrow_keys_bring_lines_back_and_the_draft_after_them() {
+        let mut line = Line::default();
+        for text in ["one", "two", "two", "  "] {
+            typed(&mut line, text);
+            assert_eq!(line.press(key(KeyCode::Enter)), Some(Done::Entered(text.to_owned())));
+        }
+        typed(&mut line, "draft");
+        for (code, text) in [
+            (KeyCode::Up, "two"),
+            (KeyCode::Up, "one"),
+            (KeyCode::Up, "one"),
+            (KeyCode::Down, "two"),
+            (KeyCode::Down, "draft"),
+            (KeyCode::Down, "draft"),
+        ] {
+            line.press(key(code));
+            assert_eq!(line.text, text);
+        }
+    }
+
+    #[test]
+    fn a_long_line_shows_the_part_around_the_cursor() {
+        let mut line = Line::default();
+        typed(&mut line, "0123456789");
+        assert_eq!(line.view(80), ("0123456789".into(), 10));
+        assert_eq!(line.view(5), ("6789".into(), 4));
+        line.press(key(KeyCode::Home));
+        assert_eq!(line.view(5), ("0123".into(), 0));
+        assert_eq!(line.view(0), (String::new(), 0));
+    }
+
+    #[test]
+    fn pasted_text_stays_one_line_and_commands_no_terminal() {
+        let mut line = Line::default();
+        line.insert("a\nb\u{1b}[2J");
+        let (shown, _) = line.view(80);
+        assert!(!shown.contains(['\n', '\u{1b}']), "{shown:?}");
+        assert_eq!(line.press(key(KeyCode::Enter)), Some(Done::Entered("a\nb\u{1b}[2J".into())));
+    }
+}
