@@ -51,6 +51,11 @@ impl Stay {
     pub(super) fn covers(self, sequence: u64) -> bool {
         sequence > self.after && self.until.is_none_or(|until| sequence < until)
     }
+
+    /// Whether it did not live through this place.
+    pub(super) const fn began_behind(self, sequence: u64) -> bool {
+        self.after >= sequence
+    }
 }
 
 /// A conversation as its log tells it.
@@ -61,8 +66,8 @@ pub(super) struct Story {
     pub(super) stays: BTreeMap<DeviceId, Vec<Stay>>,
     /// Places and keys of application messages.
     pub(super) messages: Vec<(u64, IdempotencyKey)>,
-    /// The first commit that its author's role did not allow: its place, the epoch before it, and whose device it was.
-    pub(super) illegal: Option<(u64, u64, DeviceId)>,
+    /// The first commit that its author's role did not allow: its place, and the epoch before it.
+    pub(super) illegal: Option<(u64, u64)>,
     /// What is wrong with the log itself.
     pub(super) faults: Vec<String>,
 }
@@ -225,7 +230,7 @@ impl Oracle {
     fn commit(&self, story: &mut Story, sequence: u64, summary: &CommitSummary) {
         let Ok(committer) = ClaimedDevice::parse(&summary.committer.credential) else { return };
         if story.illegal.is_none() && !story.private && !self.allows(committer.account_id(), summary) {
-            story.illegal = Some((sequence, story.follower.epoch().0, committer.device_id()));
+            story.illegal = Some((sequence, story.follower.epoch().0));
         }
         for removal in &summary.removed {
             if let Some(device) = device(&removal.member.credential) {
