@@ -158,8 +158,7 @@ impl Turn<'_> {
         for removal in &summary.removed {
             let leaf = leaves.iter().find(|leaf| leaf.leaf == removal.member.leaf.0);
             let leaf = *leaf.ok_or(ErrorCode::BadCommit)?;
-            // What has ended may be removed by anybody, with or without the server's proposal.
-            plan.removed.push((leaf, removal.by_server || leaf.ending));
+            plan.removed.push((leaf, removal.by_server));
         }
         Ok(plan)
     }
