@@ -21,8 +21,8 @@ use super::Taken;
 use crate::api::{ChatKind, Event};
 use crate::engine::Engine;
 use crate::fault::Outcome;
-use crate::people::LeafRefusal;
 use crate::outgoing::own_authenticated_data;
+use crate::people::LeafRefusal;
 use crate::store::commits::{self, PendingCommit};
 use crate::store::conversations::Conversation;
 
