@@ -182,8 +182,8 @@ impl World {
             if !self.nodes[index].is_enrolled() {
                 continue;
             }
-            self.check_messages(story, accounts, index, device).map_err(|why| format!("device {index}: {why}"))?;
             self.check_refusal(story, index, device).map_err(|why| format!("device {index}: {why}"))?;
+            self.check_messages(story, accounts, index, device).map_err(|why| format!("device {index}: {why}"))?;
             if story.illegal.is_some() || self.is_fooled(index) || !self.follows(index, story.id)? {
                 continue;
             }

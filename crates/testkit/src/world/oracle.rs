@@ -77,6 +77,8 @@ pub(super) struct Story {
 pub(super) struct Oracle {
     foundings: BTreeMap<ConversationId, (Vec<u8>, Vec<u8>)>,
     pub(super) intents: BTreeMap<IdempotencyKey, Intent>,
+    /// Messages that a device put where it was not a member.
+    pub(super) intrusions: BTreeMap<IdempotencyKey, DeviceId>,
     /// Orders that somebody gave: by whom, for whom, which role.
     pub(super) orders: BTreeSet<(usize, usize, Role)>,
     pub(super) roles: RoleLog,
@@ -188,7 +190,8 @@ impl Oracle {
             .map(|(device, sequence)| format!("the server gives entry {sequence} to {device}, who is not in"))
             .collect();
         for (sequence, key) in &story.messages {
-            if let Some(device) = self.intents.get(key).and_then(|intent| intent.device)
+            let meant = self.intents.get(key).and_then(|intent| intent.device);
+            if let Some(device) = meant.or_else(|| self.intrusions.get(key).copied())
                 && !inside(&device, *sequence)
             {
                 faults.push(format!("the server takes entry {sequence} from {device}, who is not in"));
