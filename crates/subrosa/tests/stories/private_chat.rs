@@ -269,6 +269,9 @@ fn a_long_absence_is_made_up_for() {
     alice.run_with(&["chat", "@bob"], texts.join("\n")).succeeded();
     let expected: Vec<_> = texts.iter().map(|text| format!("alice: {text}")).collect();
     assert_eq!(bob.json(&["reload"])[0]["messages"], 90);
-    assert!(bob.unread() == expected, "in order, once");
+    let starts = |texts: &[String]| texts.iter().map(|text| text.chars().take(12).collect()).collect::<Vec<String>>();
+    let came = bob.unread();
+    assert_eq!(starts(&came), starts(&expected), "in order, once");
+    assert!(came == expected, "whole");
     assert!(bob.history("@alice") == alice.history("@bob"), "the same on both sides");
 }
