@@ -60,7 +60,7 @@ impl Connection {
     fn note(&mut self, out: Output, event: &Event) {
         match event {
             Event::Offline { reason } if !std::mem::replace(&mut self.is_gone, true) => {
-                out.note(format!("* offline: {}", safe(render::short(reason))));
+                out.note(format!("* offline: {}", safe(reason)));
             }
             Event::Online if std::mem::take(&mut self.is_gone) => out.note("* online"),
             Event::Warning { message, .. } => out.note(format!("* {}", safe(message))),
