@@ -84,6 +84,7 @@ fn run(task: Task) -> Result<ExitCode> {
     let cargo = Cargo::new(workspace_root()?);
     match task {
         Task::Test { seeds, only } => {
+            // A part of the tests, so only by name.
             let every = Step::all().into_iter().chain(only.is_some().then_some(Step::Stories));
             let steps = every.filter(|step| only.as_deref().is_none_or(|only| only == step.name()));
             Ok(steps::run(steps, &cargo.with_seeds(seeds, None)))

@@ -32,7 +32,7 @@ pub enum Step {
     World,
     /// The World with every seed, the ones that are known to break among them.
     Soak,
-    /// The stories alone.
+    /// The stories alone, and the README's tour.
     Stories,
 }
 
@@ -84,8 +84,10 @@ impl Step {
                 cargo.run_tests(["test", "--release", "--package", "testkit"].into_iter().chain(seeds)).map(noted)
             }
             Self::Stories => {
+                // The selection of the whole test command: with another one cargo would build the dependencies again.
+                let packages = ["test", "--release", "--workspace", "--exclude", "testkit"];
                 let stories = ["--test", "stories", "--test", "readme"];
-                cargo.run_tests(["test", "--release", "--package", "subrosa"].into_iter().chain(stories)).map(noted)
+                cargo.run_tests(packages.into_iter().chain(stories)).map(noted)
             }
         }
     }

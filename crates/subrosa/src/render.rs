@@ -327,7 +327,7 @@ pub fn event(out: Output, event: &Event) -> Outcome {
             out.object(&fields!({"event": "online"}))
         }
         Event::Offline { reason } => {
-            note(format!("offline: {}; what you write is kept and goes out later", safe(short(reason))));
+            note(format!("offline: {}; what you write is kept and goes out later", safe(reason)));
             out.object(&fields!({"event": "offline", "reason": reason}))
         }
         Event::LoggedOut { reason } => {
@@ -336,12 +336,6 @@ pub fn event(out: Output, event: &Event) -> Outcome {
         }
         Event::Message(row) => message_event(out, row),
     }
-}
-
-/// The reason alone, where it is wrapped in a sentence for who waits for a command.
-pub fn short(reason: &str) -> &str {
-    let wrapped = reason.strip_prefix("the server cannot be reached (");
-    wrapped.and_then(|rest| rest.rsplit_once(");")).map_or(reason, |(why, _)| why)
 }
 
 #[cfg(test)]
@@ -381,13 +375,6 @@ mod tests {
         assert!(line.lines().skip(1).all(|line| line.starts_with("    ")), "{line}");
         let line = message_line(&row("#a\n#b\u{202e}", "eve\r", "x"));
         assert_eq!(line.lines().count(), 1);
-    }
-
-    #[test]
-    fn of_a_sentence_about_the_connection_the_reason_is_shown() {
-        let sentence = "the server cannot be reached (it (really) ended); check the link and the network";
-        assert_eq!(short(sentence), "it (really) ended");
-        assert_eq!(short("the server was stopped"), "the server was stopped");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use subrosa_types::Username;
 use zeroize::Zeroizing;
 
 use crate::output::Outcome;
+use crate::terminal;
 
 /// Longest secret that is read, in bytes.
 const LONGEST: u64 = 4096;
@@ -113,7 +114,9 @@ fn prompt(question: &str) -> Outcome<Zeroizing<String>> {
             "there is nobody to ask for the password; give it with --password-stdin or --password-file",
         ));
     }
-    rpassword::prompt_password(question).map(Zeroizing::new).map_err(|error| unreadable("the terminal", &error))
+    terminal::ask_hidden(question)
+        .map_err(|error| unreadable("the terminal", &error))?
+        .ok_or_else(|| Failure::usage("given_up", "nothing was typed, so nothing was done"))
 }
 
 /// Where the passphrase of a profile comes from. It is asked for once.

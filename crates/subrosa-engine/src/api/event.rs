@@ -13,7 +13,7 @@ pub enum Event {
     Online,
     /// The server is not reached (any more).
     Offline {
-        /// For people.
+        /// Why, for people: half a sentence, as "the server was stopped".
         reason: String,
     },
     /// A message came, or one of this account's own was accepted (`own`).

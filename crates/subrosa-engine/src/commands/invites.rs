@@ -79,6 +79,7 @@ impl Engine {
             return Ok(Turn::Finish(Ok(Reply::Done)));
         }
         let Some(mut row) = self.invitation(what)? else { return Ok(no_such_invite()) };
+        self.show_invited(&row)?;
         row.state = ConversationState::Active;
         conversations::save(&self.connection, &row)?;
         self.send_control_as(row.id, proto::MessageClass::Chat, now, |content| content.joined = true)?;

@@ -12,7 +12,7 @@ use crate::content::Content;
 use crate::engine::Engine;
 use crate::fault::Outcome;
 use crate::store::conversations::{Conversation, ConversationState};
-use crate::store::messages::{self, StoredMessage};
+use crate::store::messages::{self, Selection, StoredMessage};
 use crate::store::outbox::Intent;
 
 impl Engine {
@@ -113,12 +113,26 @@ impl Engine {
         if own {
             // Accepted on another device of this account.
             if matches!(row.state, ConversationState::Invited | ConversationState::Request) {
+                self.show_invited(row)?;
                 row.state = ConversationState::Active;
             }
             return Ok(());
         }
         let event = Event::Joined { chat: self.chat_name(row)?, name: self.name_of(account)? };
         self.emit(event);
+        Ok(())
+    }
+
+    /// An invitation is being accepted: what came with it is told now, which it was not before.
+    pub(crate) fn show_invited(&mut self, row: &Conversation) -> Outcome {
+        if row.state != ConversationState::Invited {
+            return Ok(());
+        }
+        self.sync.unannounced.retain(|(conversation, ..)| *conversation != row.id);
+        let unread = Selection { conversations: vec![row.id], ..Selection::default() };
+        for stored in messages::select(&self.connection, &unread)? {
+            self.sync.unannounced.push((row.id, stored.sender, stored.id));
+        }
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use crate::store::{commits, contacts, conversations};
 use crate::words;
 
 /// Appends of one conversation under way at once. No more than a receiver's ratchet can be behind (OpenMLS keeps the keys of
-/// five earlier messages): when the server refuses some of them for now, the others come before them.
+/// five earlier messages), should a server let some of them come before others.
 const WINDOW: u32 = 5;
 
 impl Engine {

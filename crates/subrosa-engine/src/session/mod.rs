@@ -173,19 +173,15 @@ impl Engine {
     }
 
     pub(crate) fn session_link_down(&mut self, reason: &str, now: Timestamp) {
-        self.fail_session(
-            &Failure::new(
-                FailureCode::Environment,
-                "server_unreachable",
-                format!("the server cannot be reached ({reason}); check the link and the network, then try again"),
-            ),
-            now,
-        );
+        let message =
+            format!("the server cannot be reached ({reason}); check the link and the network, then try again");
+        self.fail_session(&Failure::new(FailureCode::Environment, "server_unreachable", message), reason, now);
     }
 
     /// Ends the connection from this side.
     pub(crate) fn disconnect(&mut self, now: Timestamp) {
-        self.forget_connection(now, "ended from this side");
+        let reason = "ended from this side";
+        self.forget_connection(now, reason, reason);
         self.stage(Output::Disconnect);
     }
 
@@ -195,10 +191,11 @@ impl Engine {
         self.stage(Output::Disconnect);
     }
 
-    fn forget_connection(&mut self, now: Timestamp, reason: &str) {
+    /// `told` is for commands that wait in vain, `reason` for who watches.
+    fn forget_connection(&mut self, now: Timestamp, told: &str, reason: &str) {
         let was_online = self.session.is_online();
         self.session.end(now);
-        reason.clone_into(&mut self.session.reason);
+        told.clone_into(&mut self.session.reason);
         self.requests.clear();
         self.sync.forget_connection();
         self.outgoing.forget_connection();
@@ -208,20 +205,20 @@ impl Engine {
     }
 
     /// The connection is over; a sign-up or login that had it fails with this.
-    fn fail_session(&mut self, failure: &Failure, now: Timestamp) {
+    fn fail_session(&mut self, failure: &Failure, reason: &str, now: Timestamp) {
         let command = match &self.session.purpose {
             Purpose::SignUp(signup) => Some(signup.command),
             Purpose::LogIn(login) => Some(login.command),
             Purpose::Device => None,
         };
-        self.forget_connection(now, &failure.message);
+        self.forget_connection(now, &failure.message, reason);
         if let Some(command) = command {
             self.finish(command, Err(failure.clone()));
         }
     }
 
     fn refuse_session(&mut self, failure: &Failure, now: Timestamp) {
-        self.fail_session(failure, now);
+        self.fail_session(failure, &failure.message, now);
         self.stage(Output::Disconnect);
     }
 

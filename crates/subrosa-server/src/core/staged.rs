@@ -1,9 +1,10 @@
 //! A batch between its execution and the disk. Answers come out of [`Staged::commit`] and of nothing else.
 
 use rand_core::CryptoRngCore;
-use subrosa_types::Timestamp;
+use subrosa_types::{ConversationId, IdempotencyKey, Timestamp};
 use subrosa_wire::Refusal;
 use subrosa_wire::error::ErrorCode;
+use subrosa_wire::proto::client_frame::Request as Body;
 
 use super::delivery::{self, Released};
 use super::effects::{Effects, Event};
@@ -112,6 +113,13 @@ impl<'a> Staged<'a> {
             match &job.request {
                 Request::Frame(frame) if dispatch::writes(frame) => {
                     let refusal = Refusal::retry_after(ErrorCode::StoreUnavailable, NO_ROOM_RETRY_MS);
+                    if let Some(Body::Append(append)) = &frame.request
+                        && let Ok(id) = ConversationId::from_slice(&append.conversation_id)
+                        && let Ok(key) = IdempotencyKey::from_slice(&append.idempotency_key)
+                        && let Some(session) = self.core.state.sessions.find_mut(job.session)
+                    {
+                        session.turns.refused(id, key, self.now, refusal);
+                    }
                     self.effects.refuse(job.session, frame.id, refusal);
                 }
                 _ => self.run_one(index)?,

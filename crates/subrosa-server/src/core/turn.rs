@@ -4,7 +4,7 @@ use data_encoding::BASE32_NOPAD;
 use rand_core::CryptoRngCore;
 use rusqlite::Connection;
 use subrosa_crypto::Channel;
-use subrosa_types::Timestamp;
+use subrosa_types::{ConversationId, IdempotencyKey, Timestamp};
 use subrosa_wire::Refusal;
 use subrosa_wire::error::ErrorCode;
 
@@ -69,11 +69,25 @@ impl Turn<'_> {
         limited(self.state.attempts_by_account.take(&username.to_owned(), rate, self.now))
     }
 
-    /// Counts a message of this session's device.
-    pub(crate) fn count_message(&mut self) -> Result<(), Failure> {
+    /// Refuses a message that overtakes one of the same conversation which was refused for now.
+    pub(crate) fn check_turn(&mut self, conversation: ConversationId, key: IdempotencyKey) -> Result<(), Failure> {
+        let now = self.now;
+        let Some(session) = self.state.sessions.find_mut(self.session) else {
+            return Err(ErrorCode::OutOfState.into());
+        };
+        Ok(session.turns.check(conversation, key, now)?)
+    }
+
+    /// Counts a message of this session's device. If it is one too many, those behind it wait until it comes again.
+    pub(crate) fn count_message(&mut self, conversation: ConversationId, key: IdempotencyKey) -> Result<(), Failure> {
         let rate = self.state.config.rates.messages;
         let now = self.now;
-        self.limit(rate, |session| session.messages.take(rate, now))
+        self.limit(rate, |session| {
+            session.messages.take(rate, now).inspect_err(|wait| {
+                let refusal = Refusal::retry_after(ErrorCode::RateLimited, *wait);
+                session.turns.refused(conversation, key, now, refusal);
+            })
+        })
     }
 
     /// Counts a request that costs more than a message.

@@ -46,6 +46,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(Code::DiskFull | Code::ReadOnly) => Self::NoRoom(error),
+            Some(Code::NotADatabase | Code::DatabaseCorrupt) => Self::Damaged("its pages are not as they were written"),
             _ => Self::Failed(error),
         }
     }

@@ -3,9 +3,12 @@
 //! 1. The folder is 0700, the file and its `-wal` and `-shm` companions 0600 (SQLite gives them the file's mode).
 //! 2. `journal_mode=WAL`, `synchronous=FULL`: both are read back, and the server refuses to run otherwise. WAL with
 //!    `NORMAL` loses acknowledged rows at a power cut.
-//! 3. The application id says whose file it is; migrations bring it to this version's form.
+//! 3. The file begins as a database does. SQLite does not look when the write-ahead log has the first page, and begins a
+//!    new database where it finds an empty file: a server whose file was overwritten would start all the same.
+//! 4. The application id says whose file it is; migrations bring it to this version's form.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -22,12 +25,16 @@ const CACHE_KIB: i64 = 8 * 1024;
 /// Pages in the WAL before the writer moves them into the main file.
 const CHECKPOINT_PAGES: i64 = 4_000;
 
+/// The first bytes of every database file.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
 /// Opens the store at `path`, and makes it if there is none.
 ///
 /// # Errors
 /// [`StoreError`]; in particular [`StoreError::NotDurable`].
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
     private_file(path)?;
+    check_beginning(path)?;
     let connection = Connection::open(path)?;
     prepare(connection, true)
 }
@@ -73,6 +80,21 @@ pub(crate) fn prepare(mut connection: Connection, durable: bool) -> Stored<Conne
     }
     schema::migrate(&mut connection)?;
     Ok(connection)
+}
+
+/// A file that holds no database is left as it is, with what the log beside it may still have.
+fn check_beginning(path: &Path) -> Stored<()> {
+    let mut beginning = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut beginning))
+        .map_err(StoreError::Folder)?;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    match beginning.as_slice() {
+        [] if std::fs::metadata(log).is_ok_and(|log| log.len() > 0) => Err(StoreError::Damaged("the file is empty")),
+        [] | MAGIC => Ok(()),
+        _ => Err(StoreError::Damaged("the file does not begin as a database does")),
+    }
 }
 
 /// Sets a pragma and reads it back.
@@ -132,6 +154,19 @@ mod tests {
     fn a_store_without_a_write_ahead_log_is_refused() {
         let refused = prepare(Connection::open_in_memory().unwrap(), true);
         assert!(matches!(refused, Err(StoreError::NotDurable { setting: "journal_mode", .. })));
+    }
+
+    #[test]
+    fn a_file_that_was_overwritten_is_refused_though_the_log_has_its_pages() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.db");
+        let before = open(&path).unwrap();
+        for rubbish in [&b"no database at all, and long enough to be looked at as one"[..], b""] {
+            std::fs::write(&path, rubbish).unwrap();
+            assert!(matches!(open(&path), Err(StoreError::Damaged(_))));
+            assert_eq!(std::fs::read(&path).unwrap(), rubbish);
+        }
+        drop(before);
     }
 
     #[test]

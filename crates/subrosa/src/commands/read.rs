@@ -44,10 +44,8 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
     }
     let mut signals = Signals::listen()?;
     let client = context.open(None).await?;
-    let followed = tokio::select! {
-        outcome = print_all(context, &client, chat, Start { all, limit, since, context: None }) => outcome,
-        _ = signals.next() => Ok(()),
-    };
+    let start = Start { all, limit, since, context: None };
+    let followed = print_all(context, &client, chat, start, &mut signals).await;
     client.close().await;
     followed
 }
@@ -62,7 +60,7 @@ impl Connection {
     fn note(&mut self, out: Output, event: &Event) {
         match event {
             Event::Offline { reason } if !std::mem::replace(&mut self.is_gone, true) => {
-                out.note(format!("* offline: {}", safe(render::short(reason))));
+                out.note(format!("* offline: {}", safe(reason)));
             }
             Event::Online if std::mem::take(&mut self.is_gone) => out.note("* online"),
             Event::Warning { message, .. } => out.note(format!("* {}", safe(message))),
@@ -81,8 +79,17 @@ pub fn ended(event: &Event) -> Outcome {
     }
 }
 
-async fn print_all(context: &Context, client: &Client, chat: Option<Target>, start: Start) -> Outcome {
-    let (mut feed, mut items) = Feed::open(client, chat, start).await?;
+/// Prints until a signal comes. It is looked for where nothing is half-done: what was printed is marked as read, and what
+/// was not printed is not.
+async fn print_all(
+    context: &Context,
+    client: &Client,
+    chat: Option<Target>,
+    start: Start,
+    signals: &mut Signals,
+) -> Outcome {
+    let Some(opened) = unless_ended(signals, Feed::open(client, chat, start)).await else { return Ok(()) };
+    let (mut feed, mut items) = opened?;
     let mut connection = Connection::default();
     loop {
         for item in items {
@@ -96,9 +103,21 @@ async fn print_all(context: &Context, client: &Client, chat: Option<Target>, sta
             }
         }
         feed.mark().await?;
-        match feed.wait().await? {
-            Some(notice) => items = feed.digest(notice).await?,
+        let Some(notice) = unless_ended(signals, feed.wait()).await else { return Ok(()) };
+        let Some(notice) = notice? else { return Ok(()) };
+        match unless_ended(signals, feed.digest(notice)).await {
+            Some(came) => items = came?,
             None => return Ok(()),
         }
+    }
+}
+
+/// What comes of `work`, unless a signal is there before it.
+async fn unless_ended<T>(signals: &mut Signals, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        // What has come is taken: the store has noted it as read.
+        biased;
+        done = work => Some(done),
+        () = signals.next() => None,
     }
 }

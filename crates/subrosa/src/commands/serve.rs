@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use subrosa_client::api::{Failure, FailureCode};
+use subrosa_server::store::StoreError;
 use subrosa_server::{Event, RunningServer, Server, ServerConfig, Signup, StartError, system_time};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -152,7 +153,12 @@ pub fn not_started(error: &StartError, folder: &Path) -> Failure {
             format!("cannot listen on {address}: {source}; choose another port with -p, or end what listens there"),
         ),
         StartError::Store(cause) => {
-            environment("store", format!("the store in {} cannot be used: {cause}", folder.display()))
+            let next = match cause {
+                StoreError::NoRoom(_) => "make room and give access, then start it again",
+                StoreError::Migration(_) => "start it with the version of subrosa that wrote it, or a newer one",
+                _ => "nothing was changed: restore the folder from a backup, or name another one with --data",
+            };
+            environment("store", format!("the store in {} cannot be used: {cause}; {next}", folder.display()))
         }
         other => Failure::new(FailureCode::Unexpected, "server", chain(other)),
     }

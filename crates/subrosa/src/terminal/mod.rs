@@ -4,6 +4,7 @@
 //! the typed line is taken away, the text is printed, the typed line is drawn again. The keys are read on a thread of their
 //! own. Dropping the editor gives the terminal back as it was.
 
+mod hidden;
 mod line;
 
 use std::io::{IsTerminal, Write, stderr, stdin, stdout};
@@ -12,6 +13,7 @@ use std::thread;
 
 use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyEventKind};
 use crossterm::{execute, terminal};
+pub use hidden::ask as ask_hidden;
 use line::{Done, Line};
 use subrosa_client::api::{Failure, FailureCode};
 use tokio::sync::mpsc;

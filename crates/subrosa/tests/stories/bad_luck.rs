@@ -116,12 +116,22 @@ fn a_damaged_store_is_named_and_left_as_it_is() {
     alice.ok(&["whoami"]);
 
     server.kill();
-    // With the database its write-ahead log, which would make it whole again.
+    let rubbish = "this is no database, and long enough to be looked at as one";
+    let database = server.data().join("server.db");
+    // First the write-ahead log is whole, and has pages that the file had.
+    assert!(std::fs::metadata(server.data().join("server.db-wal")).unwrap().len() > 0);
+    for damage in [rubbish, ""] {
+        std::fs::write(&database, damage).unwrap();
+        let said = serve(server.data()).finish().refused(3);
+        assert!(said.contains("damaged") && said.contains("backup"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert_eq!(std::fs::read_to_string(&database).unwrap(), damage);
+    }
     for file in files_under(server.data()) {
-        std::fs::write(file, "this is no database, and long enough to be looked at as one").unwrap();
+        std::fs::write(file, rubbish).unwrap();
     }
     let said = serve(server.data()).finish().refused(3);
-    assert!(said.contains("database") || said.contains("store"), "{said}");
+    assert!(said.contains("damaged") && said.contains("backup"), "{said}");
 }
 
 /// A small file system, where the story may have one.

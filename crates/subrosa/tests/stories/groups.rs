@@ -1,5 +1,7 @@
 //! Group chat: certificates, invitations, members, and who is out (rows A6 to A9).
 
+use rustix::process::Signal;
+
 use crate::harness::{Profile, Server};
 
 fn garden(server: &Server) -> [Profile; 3] {
@@ -291,4 +293,24 @@ fn a_group_can_begin_with_its_creator_alone() {
     bob.ok(&["accept", "#diary"]);
     alice.send("#diary", "dear bob");
     assert_eq!(bob.history("#diary"), ["alice: dear bob"]);
+}
+
+#[test]
+fn whoever_watches_sees_what_was_said_before_the_invitation_was_accepted() {
+    let server = Server::start();
+    let [alice, bob] = server.people(["alice", "bob"]);
+    let mut watching = bob.start(&["read", "--follow"]);
+    alice.ok(&["group", "create", "garden", "@bob"]);
+    alice.send("#garden", "the gate is open");
+    bob.ok(&["reload"]);
+    // In another process, which does not read.
+    bob.ok(&["accept", "#garden"]);
+    watching.expect_text("the gate is open");
+    alice.send("#garden", "come in");
+    watching.expect_text("come in");
+    let shown = watching.lines();
+    assert_eq!(shown.iter().filter(|line| line.contains("the gate is open")).count(), 1, "{shown:?}");
+    watching.signal(Signal::TERM);
+    watching.finish().succeeded();
+    assert_eq!(bob.unread().len(), 0);
 }

@@ -7,6 +7,9 @@
 //!
 //! The same idempotency key again is answered with the same place again, before anything else is asked: the device's first
 //! answer may have been lost, and epoch and limits may have changed since.
+//!
+//! What a device sends in one conversation stays in its order: when a message is refused for now (`RATE_LIMITED`,
+//! `STORE_UNAVAILABLE`), those that were on their way behind it are refused as well, until it comes again.
 
 use prost::Message;
 use subrosa_mls::{Kind, peek};
@@ -47,11 +50,13 @@ pub(crate) fn handle(turn: &mut Turn<'_>, request_id: u64, request: &Append) -> 
         accept(turn, request_id, sequence.0, at);
         return Ok(());
     }
-    if message.epoch != conversation.record.epoch && !faults.accept_old_epoch() {
-        return Err(Refusal::stale(conversation.record.epoch.0, conversation.head.0).into());
+    let (epoch, head) = (conversation.record.epoch, conversation.head);
+    turn.check_turn(id, key)?;
+    if message.epoch != epoch && !faults.accept_old_epoch() {
+        return Err(Refusal::stale(epoch.0, head.0).into());
     }
     check_class(turn, &login, message.authenticated_data, is_group)?;
-    turn.count_message()?;
+    turn.count_message(id, key)?;
 
     let now = turn.now;
     let Some(conversation) = turn.state.conversations.change(store, id)? else {
@@ -203,5 +208,33 @@ mod tests {
         world.call(bob.device.session, Body::Append(reply)).unwrap();
         world.now = world.now.plus_millis(50);
         world.call(alice.device.session, Body::Append(message)).unwrap();
+    }
+
+    #[test]
+    fn what_is_refused_for_now_is_not_overtaken() {
+        let mut world = World::new();
+        let (alice, bob) = (world.sign_up("alice"), world.sign_up("bob"));
+        let chat = alice.converse(&mut world, ConversationKind::Private, &[&bob]);
+        let session = alice.device.session;
+        for _ in 0..60 {
+            let message = alice.device.message(&mut world, chat, b"");
+            world.call(session, Body::Append(message)).unwrap();
+        }
+        let first = alice.device.message(&mut world, chat, b"");
+        let second = alice.device.message(&mut world, chat, b"");
+        let code = |answer: Result<answer::Body, Refusal>| answer.unwrap_err().code;
+        assert_eq!(code(world.call(session, Body::Append(first.clone()))), ErrorCode::RateLimited);
+        // There is room for one again; the second was on its way already.
+        world.now = world.now.plus_millis(50);
+        assert_eq!(code(world.call(session, Body::Append(second.clone()))), ErrorCode::RateLimited);
+        let before = sequence(world.call(session, Body::Append(first)));
+        world.now = world.now.plus_millis(50);
+        assert_eq!(sequence(world.call(session, Body::Append(second.clone()))), before + 1);
+        // A message that never comes again is not waited for, for ever.
+        let third = alice.device.message(&mut world, chat, b"");
+        assert_eq!(code(world.call(session, Body::Append(third))), ErrorCode::RateLimited);
+        let fourth = alice.device.message(&mut world, chat, b"");
+        world.now = world.now.plus_millis(10_000);
+        assert_eq!(sequence(world.call(session, Body::Append(fourth))), before + 2);
     }
 }
