@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_device_that_enrolled_meanwhile_is_told_that_it_may_enter() {
         let mut world = World::new();
-        let (mut alice, bob) = (world.sign_up("alice"), world.sign_up("bob"));
+        let (alice, bob) = (world.sign_up("alice"), world.sign_up("bob"));
         let certificate = alice.reserve(&mut world, ConversationKind::Private, Some(&bob)).unwrap();
         let (id, found) = alice.founding(&mut world, &certificate, &[&bob]);
         let (tablet, logged_in) = alice.enrol(&mut world);
