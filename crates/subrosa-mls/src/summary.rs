@@ -26,7 +26,7 @@ pub struct CommitSummary {
     pub aad: Vec<u8>,
     /// New members, with the leaves they get.
     pub added: Vec<Member>,
-    /// Members that go, without [`Self::replaced`].
+    /// Members that go, by leaf, without [`Self::replaced`].
     pub removed: Vec<Removal>,
     /// Leaves whose credential or signature key changes. Renewed encryption keys are not named: they mean nothing.
     pub updated: Vec<LeafUpdate>,
@@ -113,6 +113,8 @@ pub(crate) fn summarize(
     if let (Sender::Member(leaf), Some(node)) = (sender, staged.update_path_leaf_node()) {
         note_update(group, *leaf, node, &mut summary.updated)?;
     }
+    // OpenMLS has them in any order.
+    summary.removed.sort_by_key(|removal| removal.member.leaf);
     summary.added = added(group, staged, &summary.removed);
     let gone = |leaf: &LeafIndex| {
         summary

@@ -111,7 +111,9 @@ pub struct Summary {
     pub lines: u64,
     /// Messages that people meant to send.
     pub messages: usize,
-    /// Lies that were told.
+    /// How the server lied.
+    pub lie: Option<Lie>,
+    /// Lies that were told. Illegal commits are not counted.
     pub lies: u32,
 }
 
@@ -155,6 +157,7 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, Box<Violation>> {
                 trace: trace.hash(),
                 lines: trace.lines(),
                 messages: world.oracle.intents.len(),
+                lie: world.plan.lie,
                 lies: world.liar.lies,
             }),
         }

@@ -11,7 +11,6 @@ use subrosa_types::{DeviceId, MessageId, Timestamp};
 
 use super::clock::Clock;
 use super::network::{Fate, Way};
-use super::trace::mark;
 use super::workload::Purpose;
 use super::{Event, World};
 use crate::database::Database;
@@ -241,7 +240,7 @@ impl World {
     fn send_up(&mut self, index: usize, frame: Bytes) {
         self.check_sent(index, &frame);
         let Some(session) = self.nodes[index].connection else { return };
-        self.note(|| format!("{index}: sends {} bytes {}", frame.len(), mark(&frame)));
+        self.note(|| format!("{index}: sends {} bytes", frame.len()));
         match self.network.send(session, Way::Up, self.clock.now(), false) {
             Fate::Arrives(at) => self.clock.at(at, Event::ToServer(session, frame)),
             Fate::Lost(notice) => self.break_at(session, notice),
@@ -255,7 +254,7 @@ impl World {
         if connection.device_closed || self.nodes[index].connection != Some(session) {
             return;
         }
-        self.note(|| format!("{index}: gets {} bytes {}", frame.len(), mark(&frame)));
+        self.note(|| format!("{index}: gets {} bytes", frame.len()));
         self.input(index, |engine, now| engine.frame(frame, now));
     }
 

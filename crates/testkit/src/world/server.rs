@@ -10,7 +10,6 @@ use subrosa_wire::proto::client_frame;
 
 use super::clock::Clock;
 use super::network::{Fate, Way};
-use super::trace::mark;
 use super::{Event, World};
 use crate::database::Database;
 use crate::gate::{Gate, Refused};
@@ -133,7 +132,7 @@ impl World {
         if !open || self.server.core.is_none() {
             return;
         }
-        self.note(|| format!("server: {} bytes {} from {}", frame.len(), mark(frame), session.0));
+        self.note(|| format!("server: {} bytes from {}", frame.len(), session.0));
         if self.replays() {
             self.note(|| "and again".into());
             self.clock.after(40, Event::ToServer(session, frame.clone()));

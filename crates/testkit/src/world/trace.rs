@@ -1,6 +1,8 @@
 //! What happened, line by line: hashed whole, and the last lines kept for whom a seed fails.
 //!
-//! The same seed must give the same hash. Whatever decides anything (times, bytes on the wire, answers) is in a line.
+//! The same seed must give the same hash. Whatever decides anything (times, sizes on the wire, answers, texts) is in a line.
+//! The bytes on the wire are not: OpenMLS orders the removals of one commit by a table that is hashed with a random key, so
+//! from the second removal on the keys of a group differ between two runs. Nothing else does.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,9 +63,4 @@ impl Trace {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A few letters that stand for these bytes.
-pub fn mark(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)[..3].iter().map(|byte| format!("{byte:02x}")).collect()
 }
