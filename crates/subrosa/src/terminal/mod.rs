@@ -17,6 +17,7 @@ pub use hidden::ask as ask_hidden;
 use line::{Done, Line};
 use subrosa_client::api::{Failure, FailureCode};
 use tokio::sync::mpsc;
+use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::keyboard::Typed;
@@ -36,6 +37,12 @@ struct LastLine {
     line: Line,
 }
 
+/// Columns that a terminal needs for this: the sum of its characters. The width of a whole text would be less where two
+/// letters join into one glyph, as lam and alef do, which a terminal does not do.
+pub fn columns(text: &str) -> usize {
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
 fn last_line() -> MutexGuard<'static, Option<LastLine>> {
     LAST_LINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -44,9 +51,8 @@ impl LastLine {
     /// What is written to show it.
     fn drawn(&self) -> String {
         // The last column is left free: some terminals go to the next line with it.
-        let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns)).saturating_sub(1);
-        let (text, cursor) = self.line.view(columns.saturating_sub(self.prompt.width()));
-        let back = text.width() - cursor;
+        let room = terminal::size().map_or(80, |(columns, _)| usize::from(columns)).saturating_sub(1);
+        let (text, back) = self.line.view(room.saturating_sub(columns(&self.prompt)));
         let back = if back == 0 { String::new() } else { format!("\x1b[{back}D") };
         format!("{CLEAR}{}{text}{back}", self.prompt)
     }
