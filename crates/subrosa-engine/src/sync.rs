@@ -37,6 +37,8 @@ pub struct Sync {
     behind: BTreeSet<ConversationId>,
     /// Log entries that wait for an earlier one.
     pub(crate) logs: BTreeMap<ConversationId, LogBuffer>,
+    /// The end of the inbox as it was known when its next page was asked for.
+    pub(crate) inbox_asked: u64,
     /// Accounts to look up.
     pub(crate) wanted: BTreeSet<AccountId>,
     /// Accounts that the server would not tell.
@@ -246,8 +248,9 @@ impl Engine {
             }
             (Pending::Inbox, answer::Body::InboxPage(page)) => {
                 if page.items.is_empty() {
-                    // Nothing behind what is taken in: the items were acknowledged on an earlier connection.
-                    profile::set_inbox(&self.connection, self.sync.inbox_target)?;
+                    // Nothing behind what is taken in: the items were acknowledged on an earlier connection. What was
+                    // named after the question may be there all the same.
+                    profile::set_inbox(&self.connection, self.sync.inbox_asked)?;
                 }
                 self.buffer_inbox(page.items)
             }

@@ -44,7 +44,8 @@ pub struct CommitSummary {
 pub struct Removal {
     /// Who goes.
     pub member: Member,
-    /// Whether the server proposed it; otherwise the committer did.
+    /// Whether the server proposed it, also where the committer said it again (OpenMLS keeps one of the two); otherwise
+    /// only the committer did.
     pub by_server: bool,
 }
 
@@ -99,7 +100,8 @@ pub(crate) fn summarize(
                     }
                     summary.replaced = Some(member);
                 } else {
-                    summary.removed.push(Removal { member, by_server: matches!(proposer, Sender::External(_)) });
+                    let by_server = matches!(proposer, Sender::External(_)) || pending.contains(&member.leaf);
+                    summary.removed.push(Removal { member, by_server });
                 }
             }
             (Proposal::Update(update), Sender::Member(leaf)) => {

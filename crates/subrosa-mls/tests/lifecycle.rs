@@ -256,6 +256,27 @@ fn a_commit_that_passes_over_a_pending_removal_shows() {
 }
 
 #[test]
+fn a_removal_that_the_server_proposed_stays_the_servers_when_a_member_says_it_again() {
+    let mut world = World::new();
+    world.add(Device::new("carol", 3));
+    let Server { signer, follower } = &mut world.server;
+    let proposal = follower.as_mut().expect("a group").propose_remove(signer, LeafIndex(2)).expect("proposed");
+    for (device, group) in [&mut world.alice, &mut world.bob] {
+        let Ok(Processed::Proposal(received)) = device.process(group, &proposal) else { panic!("a proposal") };
+        device.mls(|mls| group.store_proposal(mls, *received)).expect("stored");
+    }
+    let (bob, at_bob) = &mut world.bob;
+    let committed = bob.mls(|mls| at_bob.change(mls, &[], &[LeafIndex(2)], b"")).expect("a commit");
+    let own = at_bob.pending_commit_summary(Vec::new()).expect("a commit waits").expect("within the rules");
+    let (alice, at_alice) = &mut world.alice;
+    let alices = alice.staged(at_alice, &committed.commit).summary().clone();
+    let servers = world.server.inspect(&committed.commit).summary().clone();
+    for seen in [own, alices, servers] {
+        assert!(seen.covers_pending && seen.removed.len() == 1 && seen.removed[0].by_server, "{seen:?}");
+    }
+}
+
+#[test]
 fn a_further_device_joins_by_itself_and_one_that_lost_its_state_comes_back() {
     let mut world = World::new();
     let mut laptop = Device::new("alice's laptop", 6);

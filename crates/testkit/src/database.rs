@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -113,7 +114,10 @@ impl Database {
 
 fn connect(name: &str) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags_and_vfs(name, flags, c"memdb")
+    let connection = Connection::open_with_flags_and_vfs(name, flags, c"memdb")?;
+    // Everything happens in one thread: who waits for a lock waits for itself.
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
 }
 
 #[cfg(test)]

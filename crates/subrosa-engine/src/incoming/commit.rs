@@ -9,6 +9,7 @@
 //! 4. a private chat keeps to its two people.
 //!
 //! A commit that fails is never merged: the conversation stops there and says so, for the server ordered what it must not.
+//! This device's own commits are no exception, so that all members stop at the same place.
 
 use prost::Message;
 use subrosa_crypto::device::Device;
@@ -20,8 +21,9 @@ use super::Taken;
 use crate::api::{ChatKind, Event};
 use crate::engine::Engine;
 use crate::fault::Outcome;
+use crate::outgoing::own_authenticated_data;
 use crate::people::LeafRefusal;
-use crate::store::commits;
+use crate::store::commits::{self, PendingCommit};
 use crate::store::conversations::Conversation;
 
 /// A commit that this client accepts, in terms of people.
@@ -73,6 +75,19 @@ impl Engine {
         row.role_position = accepted.role_position.0;
         self.membership_changed(row, &accepted, summary.external_join)?;
         Ok(Taken::Next)
+    }
+
+    /// Why a commit of this device that the server ordered must not be merged, if so.
+    pub(super) fn refuses_own_commit(&mut self, row: &Conversation, commit: &PendingCommit) -> Outcome<Option<String>> {
+        let aad = own_authenticated_data(commit).unwrap_or_default();
+        let Some(group) = self.group(row.id)? else { return Ok(None) };
+        let members = group.members();
+        // Without a pending commit there is nothing that could be merged.
+        let Some(summary) = group.pending_commit_summary(aad) else { return Ok(None) };
+        match summary {
+            Ok(summary) => Ok(self.check_commit(row, &summary, &members)?.err()),
+            Err(violation) => Ok(Some(violation.to_string())),
+        }
     }
 
     fn check_commit(

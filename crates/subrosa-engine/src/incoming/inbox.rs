@@ -66,6 +66,9 @@ impl Engine {
         }
         let after = profile::inbox(&self.connection)?;
         if after < self.inbox_head() {
+            if !self.requests.has(&Pending::Inbox) {
+                self.sync.inbox_asked = self.inbox_head();
+            }
             self.request_once(client_frame::Request::FetchInbox(proto::FetchInbox { after }), Pending::Inbox);
         }
         Ok(())

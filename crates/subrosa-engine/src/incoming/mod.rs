@@ -314,7 +314,11 @@ impl Engine {
         at: Timestamp,
         key: IdempotencyKey,
     ) -> Outcome<Taken> {
-        if commits::load(&self.connection, row.id)?.is_some_and(|commit| commit.key == key) {
+        if let Some(commit) = commits::load(&self.connection, row.id)?.filter(|commit| commit.key == key) {
+            if let Some(why) = self.refuses_own_commit(row, &commit)? {
+                commits::remove(&self.connection, row.id)?;
+                return Ok(Taken::Stop("bad_commit", format!("the server ordered a commit of this device that {why}")));
+            }
             self.own_commit_in_order(row)?;
             return Ok(Taken::Next);
         }

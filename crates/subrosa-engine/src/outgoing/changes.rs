@@ -251,14 +251,19 @@ impl Engine {
     }
 }
 
+/// The authenticated data of a commit of this device: its encoded [`CommitContext`].
+pub fn own_authenticated_data(pending: &PendingCommit) -> Option<Vec<u8>> {
+    let frame = ClientFrame::decode(pending.request.as_slice()).ok()?;
+    let commit = match frame.request? {
+        client_frame::Request::Commit(commit) => commit,
+        client_frame::Request::FoundConversation(found) => found.first_commit?,
+        _ => return None,
+    };
+    subrosa_mls::peek(&commit.commit).ok().map(|peek| peek.authenticated_data.to_vec())
+}
+
 /// The role log position that a commit of this device names.
 fn claimed_role_position(pending: &PendingCommit) -> u64 {
-    let Ok(frame) = ClientFrame::decode(pending.request.as_slice()) else { return 0 };
-    let commit = match frame.request {
-        Some(client_frame::Request::Commit(commit)) => commit,
-        Some(client_frame::Request::FoundConversation(found)) => found.first_commit.unwrap_or_default(),
-        _ => return 0,
-    };
-    let Ok(peek) = subrosa_mls::peek(&commit.commit) else { return 0 };
-    CommitContext::decode(peek.authenticated_data).map_or(0, |context| context.role_position)
+    let context = own_authenticated_data(pending).and_then(|data| CommitContext::decode(data.as_slice()).ok());
+    context.map_or(0, |context| context.role_position)
 }

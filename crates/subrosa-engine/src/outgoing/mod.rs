@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use subrosa_types::{AccountId, ConversationId, Epoch, IdempotencyKey, RolePosition, Timestamp};
 use subrosa_wire::proto;
 
+pub use changes::own_authenticated_data;
 pub use founding::Founding;
 
 use crate::api::{Failure, SendState};

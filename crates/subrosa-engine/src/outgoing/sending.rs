@@ -174,7 +174,14 @@ impl Engine {
                 continue;
             };
             match conversations::private_with(&self.connection, contact.account)? {
-                Some(row) if row.state.follows() => self.assign_waiting(&peer, row.id)?,
+                Some(mut row) if row.state.follows() => {
+                    if row.state == ConversationState::Request {
+                        // Both wrote first, and this account's name was not known here: who writes has accepted.
+                        row.state = ConversationState::Active;
+                        conversations::save(&self.connection, &row)?;
+                    }
+                    self.assign_waiting(&peer, row.id)?;
+                }
                 Some(_) => {}
                 None if contact.new_key.is_some() => {
                     let failure = words::key_changed(peer.as_str());

@@ -29,6 +29,7 @@ use crate::key_package::KeyPackageError;
 use crate::member::{LeafIndex, Member};
 use crate::policy::{self, Violation};
 use crate::storage::{self, StorageError};
+use crate::summary::{self, CommitSummary};
 use crate::wire::{self, Unencodable};
 
 pub use change::Proposed;
@@ -177,6 +178,15 @@ impl Group {
     /// Whether a commit of ours waits for the server's verdict.
     pub fn has_pending_commit(&self) -> bool {
         self.inner.pending_commit().is_some()
+    }
+
+    /// What the commit of ours that waits would do, with the authenticated data `aad` that it was made with; `None` if none
+    /// waits, or only the one that founded or entered this group.
+    pub fn pending_commit_summary(&self, aad: Vec<u8>) -> Option<Result<CommitSummary, Violation>> {
+        let staged = self.inner.pending_commit()?;
+        let sender = openmls::prelude::Sender::Member(self.inner.own_leaf_index());
+        let pending = removals(self.inner.pending_proposals());
+        Some(summary::summarize(self.inner.public_group(), &sender, aad, staged, &pending))
     }
 
     /// Whether stored proposals wait to be committed; until then nothing can be encrypted.

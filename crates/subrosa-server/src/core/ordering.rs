@@ -158,8 +158,7 @@ impl Turn<'_> {
         for removal in &summary.removed {
             let leaf = leaves.iter().find(|leaf| leaf.leaf == removal.member.leaf.0);
             let leaf = *leaf.ok_or(ErrorCode::BadCommit)?;
-            // What has ended may be removed by anybody, with or without the server's proposal.
-            plan.removed.push((leaf, removal.by_server || leaf.ending));
+            plan.removed.push((leaf, removal.by_server));
         }
         Ok(plan)
     }
@@ -258,7 +257,7 @@ impl Turn<'_> {
         self.effects.all.push(Effect::Appended(appended));
 
         self.settle_participants(names, plan, &leaves)?;
-        self.notify(names, sequence, plan, &leaves)
+        self.notify(login, names, sequence, plan, &leaves)
     }
 
     /// Accounts come with their first device. An account goes with its last leaf, but for a private chat.
@@ -277,8 +276,16 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Tells each device that comes, each that goes, and the other devices of accounts that come.
-    fn notify(&mut self, names: Names, sequence: Sequence, plan: &Plan, leaves: &[LeafRecord]) -> Result<(), Failure> {
+    /// Tells each device that comes, each that goes, and the other devices of accounts that come: with the first commit
+    /// these are its author's and both sides' of a private chat, too, whatever devices it adds.
+    fn notify(
+        &mut self,
+        login: &Login,
+        names: Names,
+        sequence: Sequence,
+        plan: &Plan,
+        leaves: &[LeafRecord],
+    ) -> Result<(), Failure> {
         for (leaf, _) in &plan.removed {
             // A device that was ended before knows it, or is revoked.
             if !leaf.ending && !leaves.iter().any(|left| left.device == leaf.device) {
@@ -292,6 +299,11 @@ impl Turn<'_> {
         for (device, _) in &plan.added {
             self.put_into_inbox(device.no, Notice::Welcome, names, sequence)?;
             accounts.insert(device.account);
+        }
+        if sequence == Sequence(1) {
+            accounts.insert(login.account);
+            let pair = store::conversations::by_number(self.store, names.0)?.pair;
+            accounts.extend(pair.into_iter().flat_map(|(low, high)| [low, high]));
         }
         for account in accounts {
             for device in store::devices::active(self.store, account)? {

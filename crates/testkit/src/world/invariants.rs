@@ -13,7 +13,7 @@ use subrosa_types::{AccountId, ConversationId, DeviceId, IdempotencyKey, Role};
 use subrosa_wire::proto::{ClientFrame, client_frame};
 
 use super::World;
-use super::oracle::{self, Intent, Story, To};
+use super::oracle::{self, Intent, Stay, Story, To};
 use super::plan::NAMES;
 
 /// Entries and requests that may wait in a device's memory at once.
@@ -79,9 +79,14 @@ impl World {
 
     // ---- At rest -------------------------------------------------------------------------------------------------
 
-    /// Everything.
+    /// Everything. A server that has answered all and still writes is unplugged first: what counts is what is on its disk.
     pub(super) fn check_all(&mut self) {
+        let writes = oracle::conversations(self.server.database.look()).is_err();
+        if writes {
+            self.server.core = None;
+        }
         let checked = self.check_everything();
+        let checked = if writes { checked.and(Err("the server rests in a transaction".into())) } else { checked };
         if let Err(why) = checked {
             self.violate(why);
         }
@@ -182,8 +187,8 @@ impl World {
             if !self.nodes[index].is_enrolled() {
                 continue;
             }
-            self.check_messages(story, accounts, index, device).map_err(|why| format!("device {index}: {why}"))?;
             self.check_refusal(story, index, device).map_err(|why| format!("device {index}: {why}"))?;
+            self.check_messages(story, accounts, index, device).map_err(|why| format!("device {index}: {why}"))?;
             if story.illegal.is_some() || self.is_fooled(index) || !self.follows(index, story.id)? {
                 continue;
             }
@@ -274,7 +279,10 @@ impl World {
         }
         let none = Vec::new();
         let stays = story.stays.get(&device).unwrap_or(&none);
-        let legal = |sequence: u64| story.illegal.is_none_or(|(illegal, ..)| sequence < illegal);
+        // Whoever was in when the log broke its rules stopped there; whoever came later knows nothing of it.
+        let legal = |stay: &Stay, sequence| {
+            story.illegal.is_none_or(|(illegal, _)| sequence < illegal || stay.began_behind(illegal))
+        };
         let mut found: Vec<(u64, IdempotencyKey)> =
             stored.iter().map(|message| (message.sequence, message.id)).collect();
         let declined = !self.follows(index, story.id)?;
@@ -283,7 +291,7 @@ impl World {
                 .messages
                 .iter()
                 .filter(|(sequence, key)| {
-                    stay.covers(*sequence) && self.oracle.intents.contains_key(key) && legal(*sequence)
+                    stay.covers(*sequence) && self.oracle.intents.contains_key(key) && legal(stay, *sequence)
                 })
                 .copied()
                 .collect();
@@ -306,12 +314,14 @@ impl World {
         format!("[{}]", all.join(", "))
     }
 
-    /// A commit that was not allowed is merged by nobody but whoever made it.
+    /// A commit that was not allowed is merged by nobody, not even by whoever made it. (Who enters behind it does not.)
     fn check_refusal(&mut self, story: &Story, index: usize, device: DeviceId) -> Checked {
-        let Some((_, epoch, committer)) = story.illegal else { return Ok(()) };
+        let Some((place, epoch)) = story.illegal else { return Ok(()) };
+        let last = story.stays.get(&device).and_then(|stays| stays.last());
+        let entered_behind = last.is_some_and(|stay| stay.began_behind(place));
         let here = self.nodes[index].engine.as_mut().and_then(|engine| engine.epoch_authenticator(story.id));
         match here {
-            Some((here, _)) if device != committer && here.0 > epoch => {
+            Some((here, _)) if here.0 > epoch && !entered_behind => {
                 Err("merged a commit that its author's role does not allow".into())
             }
             _ => Ok(()),

@@ -8,13 +8,14 @@
 //! ```
 //!
 //! - [`plan`] what a seed chooses · [`workload`] what people do · [`trouble`] what goes wrong · [`liar`] what a server says
-//!   that is not so · [`clock`], [`network`], [`node`], [`server`] the parts · `oracle` what must be true, from outside ·
+//!   that is not so · `intruder` what a changed client tries · [`clock`], [`network`], [`node`], [`server`] the parts · `oracle` what must be true, from outside ·
 //!   `invariants` what is checked · [`trace`] what happened.
 //!
 //! The same seed gives the same trace, byte for byte: nothing here reads a clock, a thread or the order of a hash table.
 
 pub mod clock;
 mod forge;
+mod intruder;
 mod invariants;
 pub mod liar;
 pub mod network;

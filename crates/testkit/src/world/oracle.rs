@@ -51,6 +51,11 @@ impl Stay {
     pub(super) fn covers(self, sequence: u64) -> bool {
         sequence > self.after && self.until.is_none_or(|until| sequence < until)
     }
+
+    /// Whether it did not live through this place.
+    pub(super) const fn began_behind(self, sequence: u64) -> bool {
+        self.after >= sequence
+    }
 }
 
 /// A conversation as its log tells it.
@@ -61,8 +66,8 @@ pub(super) struct Story {
     pub(super) stays: BTreeMap<DeviceId, Vec<Stay>>,
     /// Places and keys of application messages.
     pub(super) messages: Vec<(u64, IdempotencyKey)>,
-    /// The first commit that its author's role did not allow: its place, the epoch before it, and whose device it was.
-    pub(super) illegal: Option<(u64, u64, DeviceId)>,
+    /// The first commit that its author's role did not allow: its place, and the epoch before it.
+    pub(super) illegal: Option<(u64, u64)>,
     /// What is wrong with the log itself.
     pub(super) faults: Vec<String>,
 }
@@ -72,6 +77,8 @@ pub(super) struct Story {
 pub(super) struct Oracle {
     foundings: BTreeMap<ConversationId, (Vec<u8>, Vec<u8>)>,
     pub(super) intents: BTreeMap<IdempotencyKey, Intent>,
+    /// Messages that a device put where it was not a member.
+    pub(super) intrusions: BTreeMap<IdempotencyKey, DeviceId>,
     /// Orders that somebody gave: by whom, for whom, which role.
     pub(super) orders: BTreeSet<(usize, usize, Role)>,
     pub(super) roles: RoleLog,
@@ -183,7 +190,8 @@ impl Oracle {
             .map(|(device, sequence)| format!("the server gives entry {sequence} to {device}, who is not in"))
             .collect();
         for (sequence, key) in &story.messages {
-            if let Some(device) = self.intents.get(key).and_then(|intent| intent.device)
+            let meant = self.intents.get(key).and_then(|intent| intent.device);
+            if let Some(device) = meant.or_else(|| self.intrusions.get(key).copied())
                 && !inside(&device, *sequence)
             {
                 faults.push(format!("the server takes entry {sequence} from {device}, who is not in"));
@@ -225,7 +233,7 @@ impl Oracle {
     fn commit(&self, story: &mut Story, sequence: u64, summary: &CommitSummary) {
         let Ok(committer) = ClaimedDevice::parse(&summary.committer.credential) else { return };
         if story.illegal.is_none() && !story.private && !self.allows(committer.account_id(), summary) {
-            story.illegal = Some((sequence, story.follower.epoch().0, committer.device_id()));
+            story.illegal = Some((sequence, story.follower.epoch().0));
         }
         for removal in &summary.removed {
             if let Some(device) = device(&removal.member.credential) {

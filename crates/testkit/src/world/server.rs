@@ -195,6 +195,11 @@ impl World {
     }
 
     fn emit(&mut self, emission: Emission, reads: &[(SessionId, u64)]) {
+        if let Emission::Answer { session, frame, id, .. } = &emission
+            && self.is_for_intruder(*session, *id, frame)
+        {
+            return;
+        }
         self.server.gate.emitted(&emission);
         match emission {
             Emission::Answer { session, frame, id, .. } => {

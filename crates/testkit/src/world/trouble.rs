@@ -1,4 +1,4 @@
-//! What goes wrong without anybody's ill will: cables, crashes, full disks, clocks, and readers that are too slow.
+//! What goes wrong: cables, crashes, full disks, clocks, readers that are too slow, and intruders.
 
 use super::network::Quality;
 use super::server::Crash;
@@ -27,11 +27,13 @@ pub enum Trouble {
     BadNetwork,
     /// A device does not keep up with what it is sent.
     SlowReader,
+    /// A device's program was changed, and meddles with conversations that are not its own.
+    Intruder,
 }
 
 impl Trouble {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Cut,
         Self::Unplug,
         Self::Kill,
@@ -42,6 +44,7 @@ impl Trouble {
         Self::ClockJump,
         Self::BadNetwork,
         Self::SlowReader,
+        Self::Intruder,
     ];
 }
 
@@ -94,6 +97,7 @@ impl World {
                 self.clock.after(lasts, Event::Relief(Relief::DeviceHasRoom(node)));
             }
             Trouble::ClockJump => self.clock_jump(node),
+            Trouble::Intruder => self.intrude(node),
             Trouble::BadNetwork => {
                 self.network.become_as_good_as(Quality { delay: (20, 4_000), late: 100, loss: 40, refused: 50 });
                 self.clock.after(lasts, Event::Relief(Relief::Network));

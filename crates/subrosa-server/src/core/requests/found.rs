@@ -93,8 +93,9 @@ fn check_group(
 #[cfg(test)]
 mod tests {
     use subrosa_types::Role;
-    use subrosa_wire::proto::ConversationKind;
     use subrosa_wire::proto::client_frame::Request as Body;
+    use subrosa_wire::proto::inbox_item::Item;
+    use subrosa_wire::proto::{ConversationKind, InboxItem};
 
     use super::*;
     use crate::core::testing::World;
@@ -111,6 +112,22 @@ mod tests {
             assert_eq!((committed.sequence, committed.epoch), (1, 1));
         }
         assert_eq!(bob.device.inbox(&mut world).len(), 1);
+    }
+
+    #[test]
+    fn a_device_that_enrolled_meanwhile_is_told_that_it_may_enter() {
+        let mut world = World::new();
+        let (alice, bob) = (world.sign_up("alice"), world.sign_up("bob"));
+        let certificate = alice.reserve(&mut world, ConversationKind::Private, Some(&bob)).unwrap();
+        let (id, found) = alice.founding(&mut world, &certificate, &[&bob]);
+        let (tablet, logged_in) = alice.enrol(&mut world);
+        assert!(logged_in.joinable.is_empty());
+        world.call(alice.device.session, Body::FoundConversation(found)).unwrap();
+        let notices = tablet.inbox(&mut world);
+        assert!(
+            matches!(&notices[..], [InboxItem { item: Some(Item::Joinable(notice)), .. }] if notice.conversation_id == id.to_vec()),
+            "{notices:?}"
+        );
     }
 
     #[test]
