@@ -76,8 +76,9 @@ pub fn print_above(text: &str) -> bool {
 pub struct Editor(());
 
 impl Editor {
-    /// Opens one where a person sits at a terminal that can do it; `None` elsewhere.
-    pub fn open(out: Output) -> Outcome<Option<(mpsc::Receiver<Typed>, Self)>> {
+    /// Opens one where a person sits at a terminal that can do it; `None` elsewhere. `leaves` says which line is the last
+    /// one: what is typed behind it is for the shell.
+    pub fn open(out: Output, leaves: fn(&str) -> bool) -> Outcome<Option<(mpsc::Receiver<Typed>, Self)>> {
         let is_terminal = stdin().is_terminal() && stdout().is_terminal() && stderr().is_terminal();
         let is_dumb = std::env::var("TERM").is_ok_and(|name| name == "dumb");
         if out.is_json() || !is_terminal || is_dumb || terminal::enable_raw_mode().is_err() {
@@ -91,7 +92,7 @@ impl Editor {
         let (typed, receiver) = mpsc::channel(AHEAD);
         thread::Builder::new()
             .name("terminal".to_owned())
-            .spawn(move || read_keys(&typed))
+            .spawn(move || read_keys(&typed, leaves))
             .map_err(|error| Failure::new(FailureCode::Environment, "no_thread", error.to_string()))?;
         Ok(Some((receiver, editor)))
     }
@@ -114,7 +115,7 @@ impl Drop for Editor {
     }
 }
 
-fn read_keys(typed: &mpsc::Sender<Typed>) {
+fn read_keys(typed: &mpsc::Sender<Typed>, leaves: fn(&str) -> bool) {
     while let Ok(event) = event::read() {
         let done = {
             let mut last = last_line();
@@ -144,7 +145,8 @@ fn read_keys(typed: &mpsc::Sender<Typed>) {
             Some(Done::Interrupted) => Typed::Line("/quit".to_owned()),
             Some(Done::Ended) => return,
         };
-        if typed.blocking_send(line).is_err() {
+        let is_last = matches!(&line, Typed::Line(line) if leaves(line));
+        if typed.blocking_send(line).is_err() || is_last {
             return;
         }
     }
