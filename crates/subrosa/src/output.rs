@@ -10,9 +10,8 @@ use serde_json::Value;
 use serde_json::ser::Formatter;
 use subrosa_client::api::{Failure, FailureCode};
 use subrosa_types::text::single_line;
-use unicode_width::UnicodeWidthStr;
 
-use crate::terminal;
+use crate::terminal::{self, columns as columns_of};
 
 /// A command's outcome.
 pub type Outcome<T = ()> = Result<T, Failure>;
@@ -95,13 +94,13 @@ impl Output {
 fn table_lines(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| columns_of(cell)).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
             line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width + 2 - cell.width()));
+            line.extend(std::iter::repeat_n(' ', width + 2 - columns_of(cell)));
         }
         line.trim_end().to_owned()
     };
@@ -187,5 +186,7 @@ mod tests {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let lines = table_lines(&[row(["日本", "x"]), row(["abc", ""]), row(["a", "y"])]);
         assert_eq!(lines, ["日本  x", "abc", "a     y"]);
+        // A terminal does not join lam and alef.
+        assert_eq!(table_lines(&[row(["سلام", "x"]), row(["abcd", "y"])]), ["سلام  x", "abcd  y"]);
     }
 }

@@ -296,7 +296,9 @@ pub fn event(out: Output, event: &Event) -> Outcome {
                 InviteKind::Request => format!("@{} wants to chat with you", safe(&row.from)),
                 InviteKind::Role => format!("@{} offers you the super admin role", safe(&row.from)),
             };
-            out.line(format!("* {what}: /accept {id} or /decline {id}", id = safe(&row.id)))?;
+            // There is one chat with a person, and there may be several groups of one title.
+            let id = if row.kind == InviteKind::Request { &row.chat } else { &row.id };
+            out.line(format!("* {what}: /accept {id} or /decline {id}", id = safe(id)))?;
             out.object(&fields!({
                 "event": "invite", "id": row.id, "kind": invite_kind(row.kind), "chat": row.chat, "from": row.from,
             }))

@@ -180,7 +180,7 @@ impl Engine {
 
     /// Ends the connection from this side.
     pub(crate) fn disconnect(&mut self, now: Timestamp) {
-        let reason = "ended from this side";
+        let reason = "the connection is made anew";
         self.forget_connection(now, reason, reason);
         self.stage(Output::Disconnect);
     }

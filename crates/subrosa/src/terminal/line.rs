@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use subrosa_types::text::single_line;
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+
+use super::columns;
 
 /// Lines that the arrow keys bring back. They are nowhere on disk.
 const REMEMBERED: usize = 100;
@@ -74,20 +75,18 @@ impl Line {
         self.cursor += text.len();
     }
 
-    /// What is to be shown in `room` columns, and the column of the cursor in it. The part around the cursor is.
+    /// What is to be shown in `room` columns, and how many of them are behind the cursor. The part around the cursor is.
     pub fn view(&self, room: usize) -> (String, usize) {
-        let shown = |text: &str| text.graphemes(true).map(|part| single_line(part).into_owned()).collect::<Vec<_>>();
-        let (mut left, mut right) = (shown(&self.text[..self.cursor]), shown(&self.text[self.cursor..]));
-        let width = |parts: &[String]| parts.iter().map(|part| part.width()).sum::<usize>();
         // The cursor needs a column of its own.
-        let mut hidden = 0;
-        while width(&left[hidden..]) + 1 > room.max(1) && hidden < left.len() {
-            hidden += 1;
-        }
-        left.drain(..hidden);
-        while width(&left) + width(&right) + 1 > room.max(1) && right.pop().is_some() {}
-        let column = width(&left);
-        (left.concat() + &right.concat(), column)
+        let mut room = room.saturating_sub(1);
+        let mut take = |parts: &mut dyn Iterator<Item = (usize, String)>| -> Vec<(usize, String)> {
+            parts.take_while(|(width, _)| room.checked_sub(*width).inspect(|left| room = *left).is_some()).collect()
+        };
+        let mut left = take(&mut shown(&self.text[..self.cursor]).rev());
+        let right = take(&mut shown(&self.text[self.cursor..]));
+        left.reverse();
+        let back = right.iter().map(|(width, _)| width).sum();
+        (left.into_iter().chain(right).map(|(_, part)| part).collect(), back)
     }
 
     fn enter(&mut self) -> Done {
@@ -141,6 +140,14 @@ impl Line {
         self.cursor = text.len();
         self.text = text;
     }
+}
+
+/// The characters as they are shown, and how wide each is.
+fn shown(text: &str) -> impl DoubleEndedIterator<Item = (usize, String)> {
+    text.graphemes(true).map(|part| {
+        let part = single_line(part).into_owned();
+        (columns(&part), part)
+    })
 }
 
 #[cfg(test)]
@@ -207,11 +214,34 @@ mod tests {
     fn a_long_line_shows_the_part_around_the_cursor() {
         let mut line = Line::default();
         typed(&mut line, "0123456789");
-        assert_eq!(line.view(80), ("0123456789".into(), 10));
-        assert_eq!(line.view(5), ("6789".into(), 4));
+        assert_eq!(line.view(80), ("0123456789".into(), 0));
+        assert_eq!(line.view(5), ("6789".into(), 0));
+        line.press(key(KeyCode::Left));
+        assert_eq!(line.view(5), ("5678".into(), 0));
+        assert_eq!(line.view(80), ("0123456789".into(), 1));
         line.press(key(KeyCode::Home));
-        assert_eq!(line.view(5), ("0123".into(), 0));
+        assert_eq!(line.view(5), ("0123".into(), 4));
         assert_eq!(line.view(0), (String::new(), 0));
+    }
+
+    #[test]
+    fn letters_that_join_are_as_wide_as_a_terminal_shows_them() {
+        let mut line = Line::default();
+        // Lam and alef are one glyph in print, and two cells here.
+        typed(&mut line, "سلام بهرام");
+        assert_eq!(line.view(80), ("سلام بهرام".into(), 0));
+        for _ in 0.."م بهرام".chars().count() {
+            line.press(key(KeyCode::Left));
+        }
+        assert_eq!(line.view(80).1, 7);
+        assert_eq!(line.view(3), ("لا".into(), 0));
+    }
+
+    #[test]
+    fn a_long_paste_is_drawn_at_once() {
+        let mut line = Line::default();
+        line.insert(&"x".repeat(1 << 20));
+        assert_eq!(line.view(80).0.len(), 79);
     }
 
     #[test]

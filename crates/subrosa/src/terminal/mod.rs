@@ -17,6 +17,7 @@ pub use hidden::ask as ask_hidden;
 use line::{Done, Line};
 use subrosa_client::api::{Failure, FailureCode};
 use tokio::sync::mpsc;
+use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::keyboard::Typed;
@@ -36,6 +37,12 @@ struct LastLine {
     line: Line,
 }
 
+/// Columns that a terminal needs for this: the sum of its characters. The width of a whole text would be less where two
+/// letters join into one glyph, as lam and alef do, which a terminal does not do.
+pub fn columns(text: &str) -> usize {
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
 fn last_line() -> MutexGuard<'static, Option<LastLine>> {
     LAST_LINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -44,9 +51,8 @@ impl LastLine {
     /// What is written to show it.
     fn drawn(&self) -> String {
         // The last column is left free: some terminals go to the next line with it.
-        let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns)).saturating_sub(1);
-        let (text, cursor) = self.line.view(columns.saturating_sub(self.prompt.width()));
-        let back = text.width() - cursor;
+        let room = terminal::size().map_or(80, |(columns, _)| usize::from(columns)).saturating_sub(1);
+        let (text, back) = self.line.view(room.saturating_sub(columns(&self.prompt)));
         let back = if back == 0 { String::new() } else { format!("\x1b[{back}D") };
         format!("{CLEAR}{}{text}{back}", self.prompt)
     }
@@ -70,8 +76,9 @@ pub fn print_above(text: &str) -> bool {
 pub struct Editor(());
 
 impl Editor {
-    /// Opens one where a person sits at a terminal that can do it; `None` elsewhere.
-    pub fn open(out: Output) -> Outcome<Option<(mpsc::Receiver<Typed>, Self)>> {
+    /// Opens one where a person sits at a terminal that can do it; `None` elsewhere. `leaves` says which line is the last
+    /// one: what is typed behind it is for the shell.
+    pub fn open(out: Output, leaves: fn(&str) -> bool) -> Outcome<Option<(mpsc::Receiver<Typed>, Self)>> {
         let is_terminal = stdin().is_terminal() && stdout().is_terminal() && stderr().is_terminal();
         let is_dumb = std::env::var("TERM").is_ok_and(|name| name == "dumb");
         if out.is_json() || !is_terminal || is_dumb || terminal::enable_raw_mode().is_err() {
@@ -85,7 +92,7 @@ impl Editor {
         let (typed, receiver) = mpsc::channel(AHEAD);
         thread::Builder::new()
             .name("terminal".to_owned())
-            .spawn(move || read_keys(&typed))
+            .spawn(move || read_keys(&typed, leaves))
             .map_err(|error| Failure::new(FailureCode::Environment, "no_thread", error.to_string()))?;
         Ok(Some((receiver, editor)))
     }
@@ -108,7 +115,7 @@ impl Drop for Editor {
     }
 }
 
-fn read_keys(typed: &mpsc::Sender<Typed>) {
+fn read_keys(typed: &mpsc::Sender<Typed>, leaves: fn(&str) -> bool) {
     while let Ok(event) = event::read() {
         let done = {
             let mut last = last_line();
@@ -138,7 +145,8 @@ fn read_keys(typed: &mpsc::Sender<Typed>) {
             Some(Done::Interrupted) => Typed::Line("/quit".to_owned()),
             Some(Done::Ended) => return,
         };
-        if typed.blocking_send(line).is_err() {
+        let is_last = matches!(&line, Typed::Line(line) if leaves(line));
+        if typed.blocking_send(line).is_err() || is_last {
             return;
         }
     }

@@ -58,6 +58,9 @@ fn the_console_works_at_a_terminal() {
     alice.wait_for("@bob", "bob: hello from the terminal");
     alice.send("@bob", "what a fine terminal");
     terminal.expect_text("what a fine terminal");
+    let persian = "سلام آلیس، حالا خوبی؟ می‌خواهم این را هم بنویسم که از هشتاد ستون بلندتر است و به سطر بعد می‌رسد";
+    terminal.say(persian);
+    alice.wait_for("@bob", &format!("bob: {persian}"));
     terminal.say("EXIT");
     terminal.finish().succeeded();
 }

@@ -32,7 +32,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
 
 /// Chats until the person leaves, the input ends, or a signal comes.
 pub async fn converse(context: &Context, client: &Client, chat: Option<Target>, signals: &mut Signals) -> Outcome {
-    let (typed, editor) = match Editor::open(context.out)? {
+    let (typed, editor) = match Editor::open(context.out, words::leaves)? {
         Some((typed, editor)) => (typed, Some(editor)),
         None => (keyboard::listen()?, None),
     };

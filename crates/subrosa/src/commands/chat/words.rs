@@ -38,6 +38,11 @@ pub enum Input {
     Wrong(String),
 }
 
+/// Whether the line is the last one.
+pub fn leaves(line: &str) -> bool {
+    matches!(understand(line, None), Input::Leave)
+}
+
 /// Understands a line; `chosen` is the chat that is written to.
 pub fn understand(line: &str, chosen: Option<&Target>) -> Input {
     let trimmed = line.trim();
@@ -177,7 +182,7 @@ mod tests {
     #[test]
     fn the_words_for_leaving_leave() {
         for line in ["EXIT", " EXIT ", "/quit", "/exit"] {
-            assert!(matches!(understand(line, None), Input::Leave), "{line}");
+            assert!(leaves(line), "{line}");
         }
     }
 
