@@ -48,9 +48,20 @@ impl Engine {
         if !self.all_certified(conversation, epoch)? {
             return Ok(());
         }
-        for intent in outbox::first(&self.connection, conversation, WINDOW)? {
+        let next = outbox::first(&self.connection, conversation, WINDOW)?;
+        let is_under_way = |intent: &Intent| self.outgoing.appends.contains_key(&intent.key);
+        if next.iter().any(|intent| is_under_way(intent) && intent.epoch != Some(epoch)) {
+            // The group went on meanwhile: what comes late is refused, and must not be overtaken by what fits.
+            return Ok(());
+        }
+        let under_way = next.iter().rposition(is_under_way);
+        for (place, intent) in next.into_iter().enumerate() {
             if self.outgoing.appends.contains_key(&intent.key) {
                 continue;
+            }
+            if under_way.is_some_and(|later| place < later) {
+                // It was refused for now. Those behind it on the way will be, too: all of them go again, in their order.
+                return Ok(());
             }
             let message = match &intent.message {
                 Some(message) if intent.epoch == Some(epoch) => message.clone(),

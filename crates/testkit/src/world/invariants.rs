@@ -181,6 +181,7 @@ impl World {
             return Err("the server ordered a commit that its author's role does not allow".into());
         }
         self.check_server_state(story)?;
+        self.check_order_of_senders(story)?;
         let mut authenticators: BTreeSet<(u64, Vec<u8>)> = BTreeSet::new();
         for index in 0..self.nodes.len() {
             let Some(device) = self.nodes[index].device_id() else { continue };
@@ -206,6 +207,18 @@ impl World {
             return Err("two members of one epoch do not agree on its authenticator".into());
         }
         self.check_present(story)
+    }
+
+    /// What one device says in a conversation stands there in the order in which it was said.
+    fn check_order_of_senders(&self, story: &Story) -> Checked {
+        let mut last: BTreeMap<(usize, u32), usize> = BTreeMap::new();
+        for intent in story.messages.iter().filter_map(|(_, key)| self.oracle.intents.get(key)) {
+            let before = last.insert((intent.node, intent.ended), intent.number);
+            if before.is_some_and(|before| before > intent.number) {
+                return Err(format!("{:?} stands behind what was said after it", intent.text));
+            }
+        }
+        Ok(())
     }
 
     /// The server's own account of a conversation is the one of its log.

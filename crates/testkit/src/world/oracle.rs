@@ -26,6 +26,8 @@ pub(super) enum To {
 /// A message that somebody meant to send.
 #[derive(Debug, Clone)]
 pub(super) struct Intent {
+    /// Its place among all.
+    pub(super) number: usize,
     pub(super) node: usize,
     /// How often the device had been ended before.
     pub(super) ended: u32,

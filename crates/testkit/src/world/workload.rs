@@ -192,10 +192,12 @@ impl World {
 
     pub(super) fn send(&mut self, index: usize, to: To, target: Target, probe: bool) {
         let key = IdempotencyKey::from_bytes(self.rng.bytes());
-        let text = format!("message {} of {}", self.oracle.intents.len(), NAMES[self.nodes[index].account]);
+        let number = self.oracle.intents.len();
+        let text = format!("message {number} of {}", NAMES[self.nodes[index].account]);
         self.oracle.intents.insert(
             key,
             Intent {
+                number,
                 node: index,
                 ended: self.nodes[index].ended,
                 account: self.nodes[index].account,
