@@ -150,6 +150,8 @@ impl Engine {
     pub fn command(&mut self, command: Command, now: Timestamp) -> CommandId {
         self.next_command += 1;
         let id = CommandId(self.next_command);
+        // First: how long this command waits is counted from now.
+        self.follow_clock(now);
         self.running.insert(id, Running::new(command, now));
         self.input(now, |_| Ok(()));
         id

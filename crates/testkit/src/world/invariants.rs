@@ -209,8 +209,12 @@ impl World {
         self.check_present(story)
     }
 
-    /// What one device says in a conversation stands there in the order in which it was said.
+    /// What one device says in a conversation stands there in the order in which it was said. (A server that refuses a
+    /// message for now waits for it by its clock.)
     fn check_order_of_senders(&self, story: &Story) -> Checked {
+        if self.server.jumped {
+            return Ok(());
+        }
         let mut last: BTreeMap<(usize, u32), usize> = BTreeMap::new();
         for intent in story.messages.iter().filter_map(|(_, key)| self.oracle.intents.get(key)) {
             let before = last.insert((intent.node, intent.ended), intent.number);

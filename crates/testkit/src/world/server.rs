@@ -37,6 +37,8 @@ pub struct Server {
     pub(super) rng: SharedRng,
     pub(super) config: CoreConfig,
     pub(super) skew: i64,
+    /// It jumped.
+    pub(super) jumped: bool,
     pub(super) crash: Option<Crash>,
     pub(super) full: bool,
     /// The link to it.
@@ -56,6 +58,7 @@ impl Server {
             rng,
             config,
             skew: 0,
+            jumped: false,
             crash: None,
             full: false,
             link: String::new(),

@@ -119,6 +119,7 @@ impl World {
         let jump = self.rng.between(-jump, jump);
         if self.rng.chance(25) {
             self.server.skew += jump;
+            self.server.jumped = true;
             self.note(|| format!("the server's clock jumps by {jump}"));
         } else {
             self.nodes[node].skew += jump;
