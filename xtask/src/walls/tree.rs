@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// Folders with nothing that we wrote.
+/// Names of folders with nothing that we wrote. `.git` is a file in a second working tree.
 const SKIPPED: [&str; 3] = [".git", "target", "book"];
 
 /// A file of the repository.
@@ -26,7 +26,10 @@ pub fn text_files(root: &Path) -> Result<Vec<TextFile>> {
         for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
             let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
             let kind = entry.file_type().with_context(|| format!("cannot read {}", entry.path().display()))?;
-            if kind.is_dir() && !SKIPPED.iter().any(|skipped| entry.file_name() == *skipped) {
+            if SKIPPED.iter().any(|skipped| entry.file_name() == *skipped) {
+                continue;
+            }
+            if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() {
                 let bytes =
@@ -54,6 +57,7 @@ mod tests {
         std::fs::create_dir_all(root.path().join("src/target-practice")).unwrap();
         std::fs::write(root.path().join("target/release/a.rs"), "fn a() {}").unwrap();
         std::fs::write(root.path().join("src/target-practice/b.rs"), "fn b() {}").unwrap();
+        std::fs::write(root.path().join(".git"), "gitdir: elsewhere").unwrap();
         std::fs::write(root.path().join("c.bin"), [0xff, 0xfe]).unwrap();
         let files = text_files(root.path()).unwrap();
         assert_eq!(files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["src/target-practice/b.rs"]);
