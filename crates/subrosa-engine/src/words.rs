@@ -166,6 +166,18 @@ pub fn not_logged_in() -> Failure {
     Failure::usage("not_logged_in", "this profile has no account yet; use 'signup' or 'login' first")
 }
 
+/// The device that this profile was has ended.
+pub fn ended(reason: &str) -> Failure {
+    let message =
+        format!("{reason}, and nothing of it is kept here; use 'login' to make this a new device of the account");
+    Failure::usage("not_logged_in", message)
+}
+
+/// A message's id is used already.
+pub fn id_taken() -> Failure {
+    Failure::usage("id_taken", "this id stands for another message already; nothing was sent: take another id")
+}
+
 /// The server was not reached in time.
 pub fn unreachable(reason: &str) -> Failure {
     let why = if reason.is_empty() { "it does not answer" } else { reason };

@@ -160,7 +160,7 @@ impl Engine {
     fn turn(&mut self, id: CommandId, running: &mut Running, step: Step, now: Timestamp) -> Outcome<Turn> {
         let late = now >= running.deadline;
         if self.profile.is_none() && !matches!(step, Step::New | Step::Session) {
-            return Ok(Turn::Finish(Err(words::not_logged_in())));
+            return Ok(Turn::Finish(Err(self.no_profile()?)));
         }
         match step {
             Step::New => {
@@ -191,6 +191,12 @@ impl Engine {
         }
     }
 
+    /// Why nothing can be done without a login.
+    fn no_profile(&self) -> Outcome<Failure> {
+        let farewell = crate::store::profile::farewell(&self.connection)?;
+        Ok(farewell.map_or_else(words::not_logged_in, |reason| words::ended(&reason)))
+    }
+
     fn begin(&mut self, id: CommandId, running: &mut Running, now: Timestamp) -> Outcome<Turn> {
         match &running.command {
             Command::SignUp { .. } | Command::LogIn { .. } => {
@@ -202,7 +208,7 @@ impl Engine {
                 })
             }
             Command::Status => Ok(Turn::Finish(self.status()?)),
-            _ if self.profile.is_none() => Ok(Turn::Finish(Err(words::not_logged_in()))),
+            _ if self.profile.is_none() => Ok(Turn::Finish(Err(self.no_profile()?))),
             Command::WhoAmI if self.knows_own_role() => Ok(Turn::Finish(self.who_am_i())),
             Command::MarkRead { messages } => {
                 crate::store::messages::mark_read(&self.connection, messages)?;
@@ -337,7 +343,7 @@ impl Engine {
             (Asked::Done(reply), answer::Body::Done(_)) => Ok(Turn::Finish(Ok(reply))),
             (Asked::OwnDevices, answer::Body::DirectoryEntry(entry)) => self.own_devices(id, command, &entry, now),
             (Asked::LogOut, answer::Body::Done(_)) => {
-                self.device_ended("logged out", now)?;
+                self.device_ended("this device was logged out", now)?;
                 Ok(Turn::Finish(Ok(Reply::Done)))
             }
             (Asked::Accounts(rows), answer::Body::AccountPage(page)) => self.accounts(id, command, rows, page),
@@ -365,7 +371,7 @@ impl Engine {
                 return Ok(());
             }
             (Step::Ask(Asked::LogOut), _) if refusal.code == proto::ErrorCode::DeviceRevoked => {
-                self.device_ended("logged out", now)?;
+                self.device_ended("this device was logged out", now)?;
                 self.stage(Output::Finished(id, Ok(Reply::Done)));
                 return Ok(());
             }

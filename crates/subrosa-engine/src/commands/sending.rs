@@ -61,10 +61,8 @@ impl Engine {
             )));
         }
         let key = id.unwrap_or_else(|| IdempotencyKey::from_bytes(self.random()));
-        let known = outbox::by_key(&self.connection, key)?.is_some()
-            || messages::by_id(&self.connection, MessageId::from_bytes(*key.as_bytes()))?.is_some();
-        if known {
-            return Ok(Ok(key));
+        if let Some(same) = self.is_repeat(to, text, key)? {
+            return Ok(if same { Ok(key) } else { Err(words::id_taken()) });
         }
         let mut content = Content::text(MessageId::from_bytes(*key.as_bytes()), now, text.to_owned());
         content.asks_delivered = asks_delivered;
@@ -110,6 +108,36 @@ impl Engine {
         intent.conversation = Some(row.id);
         self.push_message(row.id, &intent)?;
         Ok(Ok(key))
+    }
+
+    /// Whether a message of this key was sent before, and if so, whether it was this one.
+    fn is_repeat(&mut self, to: &Target, text: &str, key: IdempotencyKey) -> Outcome<Option<bool>> {
+        let waiting = outbox::by_key(&self.connection, key)?;
+        let own = self.profile.as_ref().map(|profile| profile.account);
+        let shown = match own {
+            Some(own) => messages::own_by_id(&self.connection, own, MessageId::from_bytes(*key.as_bytes()))?,
+            None => None,
+        };
+        let (content, conversation, peer) = match (waiting, shown) {
+            (Some(intent), _) => (intent.content, intent.conversation, intent.peer),
+            (None, Some(message)) => (message.content, Some(message.conversation), None),
+            (None, None) => return Ok(None),
+        };
+        let said = Content::decode(&content).ok().and_then(|content| content.text);
+        let row = match conversation {
+            Some(id) => conversations::load(&self.connection, id)?,
+            None => None,
+        };
+        let there = match (to, row) {
+            (Target::Person(name), None) => peer.as_ref() == Some(name),
+            (Target::Person(name), Some(row)) => {
+                let contact = contacts::by_name(&self.connection, name)?;
+                row.peer.is_some() && contact.map(|contact| contact.account) == row.peer
+            }
+            (Target::Group(_), Some(row)) => self.group_of(to)?.is_ok_and(|group| group.id == row.id),
+            (Target::Group(_), None) => false,
+        };
+        Ok(Some(there && said.as_deref() == Some(text)))
     }
 
     /// The private chat with somebody, if there is one.

@@ -187,9 +187,12 @@ impl Engine {
         }
         if !accepted.added.is_empty() && row.title.is_some() {
             row.announce_title = true;
-            // Who added them says it; after an entrance by external commit, the first member in order does.
+            // Who added them says it; after an entrance by external commit, the first member in order and the joiner's
+            // own other devices do: one of these is most likely there.
             let joiner: Vec<_> = accepted.added.iter().map(|device| device.id).collect();
-            if external_join && self.is_first_in_order(row, &joiner)? {
+            let own = self.profile.as_ref().map(|profile| profile.account);
+            let is_ours = accepted.added.iter().any(|device| Some(device.account) == own);
+            if external_join && (is_ours || self.is_first_in_order(row, &joiner)?) {
                 self.say_title(row)?;
             }
         }

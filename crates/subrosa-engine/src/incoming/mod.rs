@@ -25,7 +25,8 @@ use crate::api::{Event, Failure, FailureCode};
 use crate::engine::Engine;
 use crate::fault::{Fault, Outcome};
 use crate::store::conversations::{self, Conversation, ConversationState};
-use crate::store::{StoreError, commits, messages, outbox, profile};
+use crate::store::outbox::{self, Intent};
+use crate::store::{StoreError, commits, messages, profile};
 use crate::sync::{BUFFERED, BUFFERED_BYTES};
 
 /// One place in a log, as this device heard of it.
@@ -322,18 +323,31 @@ impl Engine {
             self.own_commit_in_order(row)?;
             return Ok(Taken::Next);
         }
-        let Some(intent) = outbox::by_key(&self.connection, key)? else { return Ok(Taken::Next) };
-        outbox::remove(&self.connection, key)?;
-        let message_id = MessageId::from_bytes(*key.as_bytes());
+        if let Some(intent) = outbox::by_key(&self.connection, key)? {
+            self.accepted_at(row, position, at, &intent)?;
+        }
+        Ok(Taken::Next)
+    }
+
+    /// An intent of the outbox has its place in the log.
+    pub(crate) fn accepted_at(
+        &mut self,
+        row: &mut Conversation,
+        position: Sequence,
+        at: Timestamp,
+        intent: &Intent,
+    ) -> Outcome {
+        outbox::remove(&self.connection, intent.key)?;
+        let message_id = MessageId::from_bytes(*intent.key.as_bytes());
         if let Some(own) = self.profile.as_ref().map(|profile| profile.account) {
             messages::accepted(&self.connection, row.id, own, message_id, position, at)?;
             if intent.shown {
                 self.sync.unannounced.push((row.id, own, message_id));
             }
         }
-        self.take_own_title(row, &intent)?;
-        self.outgoing.accepted(key);
-        Ok(Taken::Next)
+        self.take_own_title(row, intent)?;
+        self.outgoing.accepted(intent.key);
+        Ok(())
     }
 
     /// The account is not in the conversation any more: history stays, keys go.

@@ -228,7 +228,9 @@ impl Engine {
         outbox::remove(&self.connection, intent.key)?;
         messages::withdrawn(&self.connection, MessageId::from_bytes(*intent.key.as_bytes()))?;
         if intent.shown && !self.is_awaited(intent.key) {
-            self.warn(&failure.kind, format!("a message to {to} was not sent: {}", failure.message));
+            // It is nowhere else any more: what was typed goes back to who typed it.
+            let text = Content::decode(&intent.content).ok().and_then(|content| content.text).unwrap_or_default();
+            self.warn(&failure.kind, format!("a message to {to} was not sent: {}; it said: {text}", failure.message));
         }
         self.outgoing.verdicts.insert(intent.key, Err(failure.clone()));
         Ok(())
@@ -241,7 +243,22 @@ impl Engine {
         sequence: u64,
         at: Timestamp,
     ) -> Outcome {
-        self.buffer_own(conversation, key, Sequence(sequence), at);
+        let Some(mut row) = conversations::load(&self.connection, conversation)? else { return Ok(()) };
+        let position = Sequence(sequence);
+        if position > row.cursor {
+            self.buffer_own(conversation, key, position, at);
+            return Ok(());
+        }
+        // The log was taken in behind it already, and this message not recognised there.
+        self.outgoing.appends.remove(&key);
+        let Some(intent) = outbox::by_key(&self.connection, key)? else { return Ok(()) };
+        if messages::is_at(&self.connection, conversation, position)? {
+            let chat = self.name_of_chat(conversation)?;
+            return self.withdraw(&intent, &chat, &words::id_taken());
+        }
+        // This device entered the conversation anew since.
+        self.accepted_at(&mut row, position, at, &intent)?;
+        conversations::save(&self.connection, &row)?;
         Ok(())
     }
 

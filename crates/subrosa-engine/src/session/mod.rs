@@ -360,7 +360,7 @@ impl Engine {
     /// The server ended this device, or this device ended itself: nothing of it stays.
     pub(crate) fn device_ended(&mut self, reason: &str, now: Timestamp) -> Outcome {
         self.disconnect(now);
-        crate::store::profile::wipe(&self.connection)?;
+        crate::store::profile::wipe(&self.connection, reason)?;
         self.load()?;
         self.emit(Event::LoggedOut { reason: reason.to_owned() });
         Ok(())

@@ -114,6 +114,25 @@ pub fn by_id(connection: &Connection, message_id: MessageId) -> Result<Option<St
         .transpose()
 }
 
+/// A message that this account sent.
+pub fn own_by_id(connection: &Connection, own: AccountId, message_id: MessageId) -> Result<Option<StoredMessage>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM messages WHERE id = ?1 AND sender = ?2 ORDER BY local LIMIT 1"
+        ))?
+        .query_row([message_id.as_bytes().as_slice(), own.as_bytes()], raw)
+        .optional()?
+        .map(message)
+        .transpose()
+}
+
+/// Whether this place of a conversation's log is a message that is here.
+pub fn is_at(connection: &Connection, conversation: ConversationId, position: Sequence) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1 AND sequence = ?2)")?
+        .query_row(params![conversation.as_bytes(), position.0], |row| row.get(0))?)
+}
+
 /// What to read.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {

@@ -75,6 +75,7 @@ fn seed(bytes: &[u8]) -> Result<SigningKey> {
 
 /// Writes the profile of a device that was just enrolled.
 pub fn save(connection: &Connection, profile: &Profile) -> Result<()> {
+    connection.execute("DELETE FROM farewell", [])?;
     connection.execute(
         "INSERT OR REPLACE INTO profile
          (id, server, server_key, account, username, account_key, generation, device, device_key, certificate)
@@ -94,8 +95,8 @@ pub fn save(connection: &Connection, profile: &Profile) -> Result<()> {
     Ok(())
 }
 
-/// Forgets everything: the device was ended.
-pub fn wipe(connection: &Connection) -> Result<()> {
+/// Forgets everything but the reason: the device was ended.
+pub fn wipe(connection: &Connection, reason: &str) -> Result<()> {
     let tables: Vec<String> = connection
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?
         .query_map([], |row| row.get(0))?
@@ -105,7 +106,13 @@ pub fn wipe(connection: &Connection) -> Result<()> {
     for table in tables {
         connection.execute(&format!("DELETE FROM \"{table}\""), [])?;
     }
+    connection.execute("INSERT INTO farewell (id, reason) VALUES (1, ?1)", [reason])?;
     Ok(())
+}
+
+/// Why the device that this profile was has ended, if it has.
+pub fn farewell(connection: &Connection) -> Result<Option<String>> {
+    Ok(connection.query_row("SELECT reason FROM farewell", [], |row| row.get(0)).optional()?)
 }
 
 /// Position up to which the inbox was taken in.

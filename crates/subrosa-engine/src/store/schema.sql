@@ -17,6 +17,12 @@ CREATE TABLE profile (
     hand_over BLOB                    -- encoded Signed offer that waits for this account's answer
 ) STRICT;
 
+-- Why there is no profile any more: one row from the end of a device until the next sign-up or login.
+CREATE TABLE farewell (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    reason TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE role_log (
     position INTEGER PRIMARY KEY,
     signed BLOB NOT NULL

@@ -36,6 +36,11 @@ CREATE TABLE conversations (
     blocked TEXT                      -- why nothing can be sent
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE farewell (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    reason TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE messages (
     local INTEGER PRIMARY KEY,
     id BLOB NOT NULL,

@@ -55,6 +55,16 @@ fn a_further_device_is_in_all_chats_at_once_and_both_show_what_either_sends() {
 }
 
 #[test]
+fn a_title_is_told_to_a_further_device_by_the_others_of_its_account() {
+    let server = Server::start();
+    let [_alice, bob, _carol] = three_friends(&server);
+    let phone = server.device("bob", "phone").log_in();
+    bob.ok(&["reload"]);
+    phone.send("#garden", "from a phone that knows where it is");
+    assert_eq!(bob.history("#garden").last().unwrap(), "bob: from a phone that knows where it is");
+}
+
+#[test]
 fn both_devices_see_live_what_either_sends() {
     let server = Server::start();
     let [alice, bob] = server.people(["alice", "bob"]);
@@ -105,7 +115,7 @@ fn a_revoked_device_is_out_and_everybody_else_goes_on() {
     assert_eq!(alice.devices().len(), 1);
     for command in [&["read"][..], &["send", "#garden", "am I still here?"], &["whoami"]] {
         let said = phone.refused(1, command);
-        assert!(said.contains("log in") || said.contains("login"), "{said}");
+        assert!(said.contains("removed from the account") && said.contains("login"), "{said}");
     }
 
     carol.send("#garden", "is everybody here?");

@@ -163,6 +163,24 @@ fn the_same_id_again_is_the_same_message() {
 }
 
 #[test]
+fn the_same_id_for_another_message_is_refused() {
+    let server = Server::start();
+    let [alice, bob, carol] = server.people(["alice", "bob", "carol"]);
+    alice.ok(&["send", "@bob", "only once", "--id", KEY]);
+    for other in [["@bob", "and now this"], ["@carol", "only once"]] {
+        let said = alice.refused(1, &["send", other[0], other[1], "--id", KEY]);
+        assert!(said.contains("another message"), "{said}");
+    }
+    assert_eq!(bob.history("@alice"), ["alice: only once"]);
+    assert_eq!(carol.json(&["invites"]).len(), 0);
+    // In one conversation it is taken for the other side, too.
+    assert!(bob.refused(1, &["send", "@alice", "my own", "--id", KEY]).contains("another message"));
+    assert_eq!(alice.history("@bob"), ["alice: only once"]);
+    bob.send("@alice", "then without");
+    assert_eq!(alice.history("@bob"), ["alice: only once", "bob: then without"]);
+}
+
+#[test]
 fn text_of_every_script_and_length_arrives_as_it_was_sent() {
     let server = Server::start();
     let [alice, bob] = server.people(["alice", "bob"]);
