@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 use subrosa_client::api::{
-    ChatKind, ChatRow, DeviceRow, Event, InviteKind, InviteLinkRow, InviteRow, MemberRow, MessageRow, Reply,
-    RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
+    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, Event, InviteKind, InviteLinkRow, InviteRow, MemberRow, MessageRow,
+    Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
 };
 use subrosa_types::text::for_terminal;
 
+use crate::news::key_changed;
 use crate::output::{Outcome, Output, fields, safe};
 use crate::time::{local, utc};
 
@@ -18,6 +19,7 @@ pub fn reply(out: Output, reply: &Reply) -> Outcome {
         Reply::Devices(rows) => devices(out, rows),
         Reply::Sent(row) => sent(out, row),
         Reply::Messages(rows) => rows.iter().try_for_each(|row| message(out, row)),
+        Reply::ChangedKeys(rows) => changed_keys(out, rows),
         Reply::Reloaded { messages, invites } => reloaded(out, *messages, *invites),
         Reply::Chats(rows) => chats(out, rows),
         Reply::Group { chat, title } => {
@@ -140,6 +142,13 @@ fn sent(out: Output, row: &SentRow) -> Outcome {
         SendState::Delivered => "delivered",
     };
     out.object(&fields!({"id": row.id.to_string(), "state": state, "via": via(row.via)}))
+}
+
+fn changed_keys(out: Output, rows: &[ChangedKeyRow]) -> Outcome {
+    rows.iter().try_for_each(|row| {
+        out.line(key_changed(&row.name, row.was_verified))?;
+        out.object(&fields!({"name": row.name, "was_verified": row.was_verified}))
+    })
 }
 
 fn reloaded(out: Output, messages: u32, invites: u32) -> Outcome {
@@ -358,6 +367,7 @@ mod tests {
             received_at: Timestamp(1_795_252_951_500),
             via: Via::Server,
             verified: false,
+            unread: true,
             pending: false,
         }
     }

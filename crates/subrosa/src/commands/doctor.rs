@@ -120,7 +120,7 @@ async fn look_at_engine(context: &Context, report: &mut Report) -> Outcome {
 async fn ask(client: &Client) -> Outcome<(Option<WhoAmI>, Status)> {
     let status = match client.call(Command::Status).await? {
         Reply::Status(status) => status,
-        _ => Status { enrolled: false, online: false, queued: 0, dropped: 0 },
+        _ => Status { enrolled: false, online: false, reason: String::new(), queued: 0, dropped: 0 },
     };
     let who = match client.call(Command::WhoAmI).await {
         Ok(Reply::WhoAmI(who)) => Some(who),

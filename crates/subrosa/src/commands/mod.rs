@@ -19,6 +19,7 @@ use subrosa_client::keys::KeyChoice;
 use subrosa_client::{Client, Opening};
 
 use crate::cli::{Cli, Command, Global};
+use crate::news::News;
 use crate::output::{Outcome, Output};
 use crate::{render, secrets};
 
@@ -43,15 +44,37 @@ impl Context {
 
     /// Opens the profile, which must be there, and asks one thing.
     pub async fn ask(&self, request: Request) -> Outcome<Reply> {
-        let client = self.open(None).await?;
-        let reply = client.call(request).await;
-        client.close().await;
-        reply
+        self.ask_then(request, async |_, reply| Ok(reply)).await
     }
 
     /// Asks one thing and shows the answer.
     pub async fn show(&self, request: Request) -> Outcome {
-        render::reply(self.out, &self.ask(request).await?)
+        self.ask_then(request, async |_, reply| render::reply(self.out, &reply)).await
+    }
+
+    /// Asks one thing, and does the rest while the profile is still open. Says what came meanwhile that a person must hear
+    /// of.
+    pub async fn ask_then<T>(
+        &self,
+        request: Request,
+        then: impl AsyncFnOnce(&Client, Reply) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let client = self.open(None).await?;
+        let mut news = match News::watch(&client, &request).await {
+            Ok(news) => news,
+            Err(failure) => {
+                client.close().await;
+                return Err(failure);
+            }
+        };
+        let outcome = match client.call(request).await {
+            Ok(reply) => then(&client, reply).await,
+            Err(failure) => Err(failure),
+        };
+        news.tell(outcome.as_ref().err()).await;
+        client.close().await;
+        news.tell_rest().await;
+        outcome
     }
 }
 

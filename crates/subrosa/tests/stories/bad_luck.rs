@@ -22,7 +22,24 @@ fn a_server_that_cannot_be_reached_is_exit_code_3() {
     // What is here needs no server.
     alice.ok(&["whoami"]);
     alice.ok(&["read", "--all"]);
-    alice.ok(&["chats"]);
+    // Nor does it look as if there were no news.
+    for command in [&["chats", "--json"][..], &["read"], &["invites"]] {
+        let heard = alice.ok(command);
+        assert!(heard.stderr.contains("offline") && heard.stderr.contains("on this device"), "{heard}");
+    }
+    server.start_again();
+    assert!(!alice.ok(&["chats"]).stderr.contains("offline"));
+}
+
+#[test]
+fn a_message_that_can_never_go_out_is_told_of() {
+    let mut server = Server::start();
+    let [alice] = server.people(["alice"]);
+    server.kill();
+    alice.refused(3, &["send", "@ghost", "precious text"]);
+    server.start_again();
+    let heard = alice.ok(&["reload", "--json"]);
+    assert!(heard.stderr.contains("@ghost") && heard.stderr.contains("not sent"), "{heard}");
 }
 
 #[test]

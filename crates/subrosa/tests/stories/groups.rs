@@ -92,6 +92,19 @@ fn who_is_added_later_reads_from_then_on() {
 }
 
 #[test]
+fn single_commands_tell_of_a_removal_once() {
+    let server = Server::start();
+    let [alice, bob, carol] = garden(&server);
+    alice.ok(&["group", "remove", "#garden", "@bob"]);
+    let heard = bob.ok(&["reload", "--json"]);
+    assert_eq!(heard.stderr.trim(), "you are no longer a member of #garden");
+    assert_eq!(bob.ok(&["reload"]).stderr, "");
+    // Others know already, or are told by who is missing; and who leaves needs not to be told.
+    assert_eq!(carol.ok(&["reload"]).stderr, "");
+    assert_eq!(carol.ok(&["group", "leave", "#garden"]).stderr, "");
+}
+
+#[test]
 fn a_removed_member_is_refused_and_hears_nothing_more() {
     let server = Server::start();
     let [alice, bob, carol] = garden(&server);
@@ -109,8 +122,11 @@ fn a_removed_member_is_refused_and_hears_nothing_more() {
     ] {
         bob.refused(6, command);
     }
-    bob.ok(&["reload"]);
     assert_eq!(bob.history("#garden"), ["bob: while I was here"], "what was read stays, nothing comes behind it");
+    for command in [&["group", "members", "#garden"][..], &["read", "#garden"]] {
+        let said = bob.refused(6, command);
+        assert!(said.contains("removed") || said.contains("no longer"), "{said}");
+    }
     watching.kill();
     assert!(!watching.lines().concat().contains("not for bob"));
     assert_eq!(alice.members("#garden"), ["alice", "carol"]);
