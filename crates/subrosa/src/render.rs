@@ -213,12 +213,22 @@ fn invites(out: Output, rows: &[InviteRow]) -> Outcome {
         out.note("no open invitations");
     }
     let cells = |row: &InviteRow| {
-        vec![safe(&row.id), invite_kind(row.kind).to_owned(), safe(&row.chat), format!("from @{}", safe(&row.from))]
+        let from = format!("from @{}", safe(&row.from));
+        vec![invite_kind(row.kind).to_owned(), safe(&row.chat), from, format!("accept {}", for_shell(row))]
     };
     out.table(&rows.iter().map(cells).collect::<Vec<_>>())?;
     rows.iter().try_for_each(|row| {
         out.object(&fields!({"id": row.id, "kind": invite_kind(row.kind), "chat": row.chat, "from": row.from}))
     })
+}
+
+/// What `accept` is given in a shell, which takes `#` for a comment.
+fn for_shell(row: &InviteRow) -> String {
+    match row.kind {
+        InviteKind::Group if row.answer.contains('\'') => safe(&row.id),
+        InviteKind::Group if row.answer.starts_with('#') => format!("'{}'", safe(&row.answer)),
+        _ => safe(&row.answer),
+    }
 }
 
 fn roles(out: Output, rows: &[RoleRow]) -> Outcome {
@@ -305,9 +315,7 @@ pub fn event(out: Output, event: &Event) -> Outcome {
                 InviteKind::Request => format!("@{} wants to chat with you", safe(&row.from)),
                 InviteKind::Role => format!("@{} offers you the super admin role", safe(&row.from)),
             };
-            // There is one chat with a person, and there may be several groups of one title.
-            let id = if row.kind == InviteKind::Request { &row.chat } else { &row.id };
-            out.line(format!("* {what}: /accept {id} or /decline {id}", id = safe(id)))?;
+            out.line(format!("* {what}: /accept {id} or /decline {id}", id = safe(&row.answer)))?;
             out.object(&fields!({
                 "event": "invite", "id": row.id, "kind": invite_kind(row.kind), "chat": row.chat, "from": row.from,
             }))

@@ -221,6 +221,8 @@ pub enum InviteKind {
 pub struct InviteRow {
     /// For accept and decline.
     pub id: String,
+    /// The shortest that accept and decline understand: the chat's name, or the id if there are several of that name.
+    pub answer: String,
     /// Its kind.
     pub kind: InviteKind,
     /// `@name` or `#title`.

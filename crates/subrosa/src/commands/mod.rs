@@ -20,7 +20,7 @@ use subrosa_client::{Client, Opening};
 
 use crate::cli::{Cli, Command, Global};
 use crate::news::News;
-use crate::output::{Outcome, Output};
+use crate::output::{Outcome, Output, safe};
 use crate::{render, secrets};
 
 /// What every command has at hand.
@@ -39,7 +39,21 @@ impl Context {
 
     /// Opens the profile; `create` says how, if it may be made.
     pub async fn open(&self, create: Option<KeyChoice>) -> Outcome<Client> {
+        self.close_to_others()?;
         Client::open(Opening { profile: self.global.profile()?, create, ask: secrets::passphrase() }).await
+    }
+
+    /// Closes what others can read of the profile, and says so: until now they may have.
+    fn close_to_others(&self) -> Outcome {
+        for (path, closed) in self.global.profile()?.close_to_others()? {
+            let now = if closed {
+                "that right is taken away now"
+            } else {
+                "and that cannot be changed there; move the profile to another place"
+            };
+            eprintln!("others could read {}; {now}", safe(&path.display().to_string()));
+        }
+        Ok(())
     }
 
     /// Opens the profile, which must be there, and asks one thing.

@@ -56,6 +56,28 @@ fn who_is_invited_reads_nothing_until_the_invitation_is_accepted() {
 }
 
 #[test]
+fn an_invitation_is_accepted_by_the_title_unless_there_are_several_of_it() {
+    let server = Server::start();
+    let [alice, bob] = server.people(["alice", "bob"]);
+    bob.send("@alice", "hello");
+    let mut console = bob.start(&["chat"]);
+    console.expect_error("you are @bob");
+    alice.ok(&["group", "create", "my garden", "@bob"]);
+    console.expect_text("/accept #my garden or /decline #my garden");
+    drop(console);
+    assert!(bob.ok(&["invites"]).stdout.contains("accept '#my garden'"));
+    alice.ok(&["group", "create", "my garden", "@bob"]);
+    let shown = bob.ok(&["invites"]).stdout;
+    assert!(!shown.contains("accept '"), "{shown}");
+    for row in bob.json(&["invites"]) {
+        let id = row["id"].as_str().unwrap();
+        assert!(shown.contains(&format!("accept {id}")), "{shown}");
+        bob.ok(&["accept", id]);
+    }
+    assert_eq!(bob.json(&["invites"]).len(), 0);
+}
+
+#[test]
 fn who_declines_an_invitation_is_no_member() {
     let server = Server::start();
     let [alice, bob, carol] = server.people(["alice", "bob", "carol"]);
