@@ -312,6 +312,7 @@ fn is_repeatable(command: &Command) -> bool {
             | Command::Devices
             | Command::Read { .. }
             | Command::MarkRead { .. }
+            | Command::ChangedKeys
             | Command::Reload
             | Command::Chats
             | Command::GroupMembers { .. }

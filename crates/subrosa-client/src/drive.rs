@@ -22,7 +22,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use crate::failure::{UNREACHABLE, WRONG_SERVER, connect_failure, environment};
+use crate::failure::{UNREACHABLE, WRONG_SERVER, connect_failure, environment, store_unavailable};
 use crate::link::{News, Wanted};
 use crate::profile::Lock;
 
@@ -99,8 +99,7 @@ pub struct Running {
 /// # Errors
 /// The store is of a newer version, or cannot be read or written.
 pub fn open(store: Connection) -> Result<Engine, Failure> {
-    Engine::open(store, Config::default(), Box::new(OsRng), now())
-        .map_err(|error| environment("store_unavailable", error.to_string()))
+    Engine::open(store, Config::default(), Box::new(OsRng), now()).map_err(|error| store_unavailable(&error))
 }
 
 /// Starts the engine's thread and its link task on the current runtime. The lock is held until the engine is closed.

@@ -5,7 +5,7 @@ use tokio::sync::{Mutex, broadcast, oneshot};
 
 use crate::client::Opening;
 use crate::drive::{self, Calls};
-use crate::failure::environment;
+use crate::failure::{environment, no_socket};
 use crate::keys::{self, KeyChoice, StoreKey};
 use crate::profile::{KeySource, Lock, Manifest, Profile, ProfileError};
 use crate::socket::Listener;
@@ -40,13 +40,8 @@ impl Host {
         .await
         .map_err(|_| environment("store_unavailable", "the store could not be opened"))??;
         let running = drive::start(engine, lock)?;
-        let listener =
-            Listener::bind(&opening.profile, running.calls.clone(), running.events.clone()).map_err(|error| {
-                environment(
-                    "socket",
-                    format!("other processes cannot be let in to this profile: {error}; look at its folder"),
-                )
-            })?;
+        let listener = Listener::bind(&opening.profile, running.calls.clone(), running.events.clone())
+            .map_err(|error| no_socket(&error))?;
         let ending = Mutex::new(Some(Ending { listener, ended: running.ended }));
         Ok(Self { calls: running.calls, events: running.events, ending })
     }

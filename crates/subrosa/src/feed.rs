@@ -8,9 +8,9 @@
 use std::collections::{HashSet, VecDeque};
 
 use futures_util::FutureExt;
-use subrosa_client::api::{Command, Event, MessageRow, Reply, Target};
+use subrosa_client::api::{Command, Event, Failure, FailureCode, MessageRow, Reply, Target};
 use subrosa_client::{Client, Events, Notice};
-use subrosa_types::{ConversationId, MessageId};
+use subrosa_types::{ConversationId, MessageId, Username};
 
 use crate::output::Outcome;
 
@@ -60,6 +60,15 @@ struct Only {
 }
 
 impl Only {
+    /// A chat may begin or end while it is followed.
+    fn goes_on(&self, failure: &Failure) -> bool {
+        match failure.kind.as_str() {
+            "no_such_chat" => matches!(self.target, Target::Person(_)),
+            "not_a_member" => true,
+            _ => false,
+        }
+    }
+
     fn takes(&mut self, row: &MessageRow) -> bool {
         if self.conversation.is_none() && row.chat == self.target.to_string() {
             self.conversation = Some(row.conversation);
@@ -89,8 +98,28 @@ impl Feed {
             Reply::Chats(rows) => rows.into_iter().find(|row| row.chat == chat).map(|row| row.conversation),
             _ => None,
         };
+        if conversation.is_none()
+            && let Target::Person(name) = &target
+        {
+            self.look_for(name).await?;
+        }
         self.only = Some(Only { target, conversation });
         self.read(start).await
+    }
+
+    /// A chat that was never begun can be followed if there is such a person, as far as can be found out now.
+    async fn look_for(&self, name: &Username) -> Outcome {
+        let online = matches!(self.client.call(Command::Status).await?, Reply::Status(status) if status.online);
+        if !online {
+            return Ok(());
+        }
+        match self.client.call(Command::Verify { name: name.clone(), confirm: false }).await {
+            Err(failure) if failure.kind == "own_name" => {
+                Err(Failure::usage("no_such_chat", format!("@{name} is yourself; a chat is with somebody else")))
+            }
+            Err(failure) if failure.code == FailureCode::Usage => Err(failure),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it follows one chat only.
@@ -121,7 +150,7 @@ impl Feed {
                 Notice::Event(event) => match *event {
                     // It comes again when the server has it, in its place.
                     Event::Message(row) if row.pending => {}
-                    Event::Message(row) => items.extend(self.take(row, true)),
+                    Event::Message(row) => items.extend(self.take(row)),
                     other => items.push(Item::Event(Box::new(other))),
                 },
             }
@@ -132,11 +161,7 @@ impl Feed {
 
     /// Marks as read what was given.
     pub async fn mark(&mut self) -> Outcome {
-        if !self.to_mark.is_empty() {
-            let messages = std::mem::take(&mut self.to_mark);
-            self.client.call(Command::MarkRead { messages }).await?;
-        }
-        Ok(())
+        mark_read(&self.client, std::mem::take(&mut self.to_mark)).await
     }
 
     /// Everything that may have been missed: whatever is unread, and what is behind the last message (own ones from
@@ -165,17 +190,19 @@ impl Feed {
 
     async fn rows(&self, all: bool, limit: Option<u32>, since: Option<MessageId>) -> Outcome<Vec<MessageRow>> {
         let chat = self.only.as_ref().map(|only| only.target.clone());
-        match self.client.call(Command::Read { chat, all, limit, since }).await? {
-            Reply::Messages(rows) => Ok(rows),
-            _ => Ok(Vec::new()),
+        match self.client.call(Command::Read { chat, all, limit, since }).await {
+            Ok(Reply::Messages(rows)) => Ok(rows),
+            Ok(_) => Ok(Vec::new()),
+            Err(failure) if self.only.as_ref().is_some_and(|only| only.goes_on(&failure)) => Ok(Vec::new()),
+            Err(failure) => Err(failure),
         }
     }
 
     fn take_all(&mut self, rows: Vec<MessageRow>) -> Vec<Item> {
-        rows.into_iter().filter_map(|row| self.take(row, false)).collect()
+        rows.into_iter().filter_map(|row| self.take(row)).collect()
     }
 
-    fn take(&mut self, row: MessageRow, mark: bool) -> Option<Item> {
+    fn take(&mut self, row: MessageRow) -> Option<Item> {
         if self.only.as_mut().is_some_and(|only| !only.takes(&row)) {
             return (!row.own).then_some(Item::Elsewhere(row.chat));
         }
@@ -185,11 +212,21 @@ impl Feed {
         if !row.pending {
             self.last = Some(row.id);
         }
-        if mark && !row.own {
+        if row.unread {
             self.to_mark.push(row.id);
         }
         Some(Item::Message(Box::new(row)))
     }
+}
+
+/// Marks messages as read that were shown, in commands of a size that fits.
+pub async fn mark_read(client: &Client, mut messages: Vec<MessageId>) -> Outcome {
+    while !messages.is_empty() {
+        let rest = messages.split_off(messages.len().min(AT_ONCE));
+        client.call(Command::MarkRead { messages }).await?;
+        messages = rest;
+    }
+    Ok(())
 }
 
 /// The latest ids.

@@ -7,6 +7,7 @@ mod commands;
 mod feed;
 mod keyboard;
 mod names;
+mod news;
 mod output;
 mod render;
 mod secrets;

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 use subrosa_client::api::{
-    ChatKind, ChatRow, DeviceRow, Event, InviteKind, InviteLinkRow, InviteRow, MemberRow, MessageRow, Reply,
-    RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
+    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, Event, InviteKind, InviteLinkRow, InviteRow, MemberRow, MessageRow,
+    Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
 };
 use subrosa_types::text::for_terminal;
 
+use crate::news::key_changed;
 use crate::output::{Outcome, Output, fields, safe};
 use crate::time::{local, utc};
 
@@ -18,6 +19,7 @@ pub fn reply(out: Output, reply: &Reply) -> Outcome {
         Reply::Devices(rows) => devices(out, rows),
         Reply::Sent(row) => sent(out, row),
         Reply::Messages(rows) => rows.iter().try_for_each(|row| message(out, row)),
+        Reply::ChangedKeys(rows) => changed_keys(out, rows),
         Reply::Reloaded { messages, invites } => reloaded(out, *messages, *invites),
         Reply::Chats(rows) => chats(out, rows),
         Reply::Group { chat, title } => {
@@ -142,6 +144,13 @@ fn sent(out: Output, row: &SentRow) -> Outcome {
     out.object(&fields!({"id": row.id.to_string(), "state": state, "via": via(row.via)}))
 }
 
+fn changed_keys(out: Output, rows: &[ChangedKeyRow]) -> Outcome {
+    rows.iter().try_for_each(|row| {
+        out.line(key_changed(&row.name, row.was_verified))?;
+        out.object(&fields!({"name": row.name, "was_verified": row.was_verified}))
+    })
+}
+
 fn reloaded(out: Output, messages: u32, invites: u32) -> Outcome {
     let count = |n: u32, one: &str| if n == 1 { format!("1 new {one}") } else { format!("{n} new {one}s") };
     out.line(match (messages, invites) {
@@ -204,12 +213,22 @@ fn invites(out: Output, rows: &[InviteRow]) -> Outcome {
         out.note("no open invitations");
     }
     let cells = |row: &InviteRow| {
-        vec![safe(&row.id), invite_kind(row.kind).to_owned(), safe(&row.chat), format!("from @{}", safe(&row.from))]
+        let from = format!("from @{}", safe(&row.from));
+        vec![invite_kind(row.kind).to_owned(), safe(&row.chat), from, format!("accept {}", for_shell(row))]
     };
     out.table(&rows.iter().map(cells).collect::<Vec<_>>())?;
     rows.iter().try_for_each(|row| {
         out.object(&fields!({"id": row.id, "kind": invite_kind(row.kind), "chat": row.chat, "from": row.from}))
     })
+}
+
+/// What `accept` is given in a shell, which takes `#` for a comment.
+fn for_shell(row: &InviteRow) -> String {
+    match row.kind {
+        InviteKind::Group if row.answer.contains('\'') => safe(&row.id),
+        InviteKind::Group if row.answer.starts_with('#') => format!("'{}'", safe(&row.answer)),
+        _ => safe(&row.answer),
+    }
 }
 
 fn roles(out: Output, rows: &[RoleRow]) -> Outcome {
@@ -296,9 +315,7 @@ pub fn event(out: Output, event: &Event) -> Outcome {
                 InviteKind::Request => format!("@{} wants to chat with you", safe(&row.from)),
                 InviteKind::Role => format!("@{} offers you the super admin role", safe(&row.from)),
             };
-            // There is one chat with a person, and there may be several groups of one title.
-            let id = if row.kind == InviteKind::Request { &row.chat } else { &row.id };
-            out.line(format!("* {what}: /accept {id} or /decline {id}", id = safe(id)))?;
+            out.line(format!("* {what}: /accept {id} or /decline {id}", id = safe(&row.answer)))?;
             out.object(&fields!({
                 "event": "invite", "id": row.id, "kind": invite_kind(row.kind), "chat": row.chat, "from": row.from,
             }))
@@ -358,6 +375,7 @@ mod tests {
             received_at: Timestamp(1_795_252_951_500),
             via: Via::Server,
             verified: false,
+            unread: true,
             pending: false,
         }
     }

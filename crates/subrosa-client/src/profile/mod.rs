@@ -143,6 +143,19 @@ impl Profile {
         private::make_private(&self.home).map_err(ProfileError::io(&self.home))
     }
 
+    /// Takes away what rights others have in the profile. Gives what was open to them, and whether it is closed now: not
+    /// every file system lets it be.
+    ///
+    /// # Errors
+    /// [`ProfileError::Io`] when the folder cannot be looked at.
+    pub fn close_to_others(&self) -> Result<Vec<(PathBuf, bool)>, ProfileError> {
+        let close = |path: PathBuf| {
+            let closed = private::make_private(&path).and_then(|()| private::is_private(&path)).unwrap_or(false);
+            (path, closed)
+        };
+        Ok(self.exposed()?.into_iter().map(close).collect())
+    }
+
     /// Files and folders of the profile that others could read.
     ///
     /// # Errors
@@ -202,5 +215,7 @@ mod tests {
         std::fs::write(profile.key_file(), b"").unwrap();
         std::fs::set_permissions(profile.key_file(), std::fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(profile.exposed().unwrap(), [profile.key_file()]);
+        assert_eq!(profile.close_to_others().unwrap(), [(profile.key_file(), true)]);
+        assert!(profile.exposed().unwrap().is_empty());
     }
 }

@@ -71,16 +71,17 @@ pub fn is_private(path: &Path) -> io::Result<bool> {
     std::fs::metadata(path).map(|_| true)
 }
 
-/// Takes everybody else's rights away from a folder.
+/// Takes everybody else's rights away from a file or folder.
 #[cfg(unix)]
-pub fn make_private(folder: &Path) -> io::Result<()> {
+pub fn make_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+    let mode = if std::fs::metadata(path)?.is_dir() { 0o700 } else { 0o600 };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
-/// Takes everybody else's rights away from a folder.
+/// Takes everybody else's rights away from a file or folder.
 #[cfg(not(unix))]
-pub fn make_private(_folder: &Path) -> io::Result<()> {
+pub fn make_private(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -47,7 +47,8 @@ async fn next_call(inputs: &mut mpsc::Receiver<Input>) -> (Command, oneshot::Sen
     }
 }
 
-const STATUS: Reply = Reply::Status(Status { enrolled: true, online: false, queued: 3, dropped: 0 });
+const STATUS: Reply =
+    Reply::Status(Status { enrolled: true, online: false, reason: String::new(), queued: 3, dropped: 0 });
 
 #[tokio::test]
 async fn answers_and_refusals_find_their_way_back_in_any_order() {

@@ -119,7 +119,7 @@ pub enum Command {
         /// When the reply comes.
         wait: Wait,
     },
-    /// Messages of one chat or all, oldest first; marks what it returns as read.
+    /// Messages of one chat or all, oldest first. Marks nothing as read: what was not shown must come again.
     Read {
         /// One chat, or all.
         chat: Option<Target>,
@@ -130,11 +130,13 @@ pub enum Command {
         /// Only those after this one.
         since: Option<MessageId>,
     },
-    /// Mark messages as read that an interactor has shown from events.
+    /// Mark messages as read that an interactor has shown.
     MarkRead {
         /// The messages shown.
         messages: Vec<MessageId>,
     },
+    /// Contacts whose changed key is not accepted yet, as this device knows them; answered at once.
+    ChangedKeys,
     /// Bring everything up to date with the server.
     Reload,
     /// The chats.

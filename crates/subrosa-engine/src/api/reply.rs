@@ -17,6 +17,8 @@ pub enum Reply {
     Sent(SentRow),
     /// Read.
     Messages(Vec<MessageRow>),
+    /// Changed keys.
+    ChangedKeys(Vec<ChangedKeyRow>),
     /// Reload: how many messages and invitations came.
     Reloaded {
         /// New messages.
@@ -145,8 +147,19 @@ pub struct MessageRow {
     pub via: Via,
     /// Whether the sender's key was compared.
     pub verified: bool,
+    /// Whether it is not marked as read yet.
+    pub unread: bool,
     /// For own messages still in the outbox: not accepted yet.
     pub pending: bool,
+}
+
+/// A contact whose key changed, and is not accepted yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedKeyRow {
+    /// Name.
+    pub name: String,
+    /// Whether the old key had been compared: then this is an alarm.
+    pub was_verified: bool,
 }
 
 /// Kind of conversation.
@@ -208,6 +221,8 @@ pub enum InviteKind {
 pub struct InviteRow {
     /// For accept and decline.
     pub id: String,
+    /// The shortest that accept and decline understand: the chat's name, or the id if there are several of that name.
+    pub answer: String,
     /// Its kind.
     pub kind: InviteKind,
     /// `@name` or `#title`.
@@ -260,6 +275,8 @@ pub struct Status {
     pub enrolled: bool,
     /// Whether the server is reached and this device logged in.
     pub online: bool,
+    /// Why the server is not reached, if that is known: half a sentence for people.
+    pub reason: String,
     /// Intents in the outbox.
     pub queued: u32,
     /// Messages that were dropped because they did not verify.

@@ -96,6 +96,7 @@ impl Engine {
         Ok(Ok(Reply::Status(Status {
             enrolled: self.profile.is_some(),
             online: self.is_synced()?,
+            reason: self.session.reason.clone(),
             queued: outbox::count(&self.connection)?,
             dropped: profile::dropped(&self.connection)?,
         })))

@@ -19,7 +19,11 @@ impl Engine {
     pub(super) fn invites(&mut self) -> Outcome<Vec<InviteRow>> {
         let mut rows = Vec::new();
         for row in conversations::all(&self.connection)? {
-            rows.extend(self.invite_row(&row)?);
+            rows.extend(self.open_invite(&row)?);
+        }
+        let chats: Vec<String> = rows.iter().map(|row| row.chat.clone()).collect();
+        for row in &mut rows {
+            name_it(row, chats.iter().filter(|chat| **chat == row.chat).count());
         }
         rows.extend(self.role_invite()?);
         Ok(rows)
@@ -27,6 +31,19 @@ impl Engine {
 
     /// A conversation as an invitation, if it is one.
     pub(crate) fn invite_row(&mut self, row: &Conversation) -> Outcome<Option<InviteRow>> {
+        let Some(mut invite) = self.open_invite(row)? else { return Ok(None) };
+        let mut of_this_name = 0;
+        for other in conversations::all(&self.connection)? {
+            let open = matches!(other.state, ConversationState::Invited | ConversationState::Request);
+            if open && self.chat_name(&other)? == invite.chat {
+                of_this_name += 1;
+            }
+        }
+        name_it(&mut invite, of_this_name);
+        Ok(Some(invite))
+    }
+
+    fn open_invite(&mut self, row: &Conversation) -> Outcome<Option<InviteRow>> {
         let kind = match row.state {
             ConversationState::Invited => InviteKind::Group,
             ConversationState::Request => InviteKind::Request,
@@ -36,7 +53,8 @@ impl Engine {
             Some(account) => self.name_of(account)?,
             None => String::new(),
         };
-        Ok(Some(InviteRow { id: row.id.to_string(), kind, chat: self.chat_name(row)?, from }))
+        let id = row.id.to_string();
+        Ok(Some(InviteRow { answer: id.clone(), id, kind, chat: self.chat_name(row)?, from }))
     }
 
     /// Who offers the super admin role to this account, if somebody does.
@@ -48,7 +66,8 @@ impl Engine {
     pub(crate) fn role_invite(&self) -> Outcome<Option<InviteRow>> {
         let Some(from) = self.offers_role()? else { return Ok(None) };
         let from = self.name_of(from)?;
-        Ok(Some(InviteRow { id: ROLE.to_owned(), kind: InviteKind::Role, chat: String::new(), from }))
+        let id = ROLE.to_owned();
+        Ok(Some(InviteRow { answer: id.clone(), id, kind: InviteKind::Role, chat: String::new(), from }))
     }
 
     /// The offer, if it verifies against the role log.
@@ -118,6 +137,13 @@ impl Engine {
             }
         }
         Ok(None)
+    }
+}
+
+/// There is one chat with a person, and there may be several groups of one title.
+fn name_it(invite: &mut InviteRow, of_this_name: usize) {
+    if of_this_name == 1 || invite.kind == InviteKind::Request {
+        invite.answer.clone_from(&invite.chat);
     }
 }
 

@@ -208,6 +208,7 @@ impl Engine {
                 })
             }
             Command::Status => Ok(Turn::Finish(self.status()?)),
+            Command::ChangedKeys => Ok(Turn::Finish(self.view(&running.command.clone())?)),
             _ if self.profile.is_none() => Ok(Turn::Finish(Err(self.no_profile()?))),
             Command::WhoAmI if self.knows_own_role() => Ok(Turn::Finish(self.who_am_i())),
             Command::MarkRead { messages } => {
@@ -233,9 +234,11 @@ impl Engine {
         let names = |names: &[Username]| Step::Resolve { names: names.iter().cloned().collect(), accounts: Vec::new() };
         match command {
             Command::SignUp { .. } | Command::LogIn { .. } | Command::WhoAmI => Ok(Turn::Finish(self.who_am_i())),
-            Command::Read { .. } | Command::Chats | Command::Invites | Command::GroupMembers { .. } => {
-                Ok(Turn::Finish(self.view(command)?))
-            }
+            Command::Read { .. }
+            | Command::Chats
+            | Command::Invites
+            | Command::GroupMembers { .. }
+            | Command::ChangedKeys => Ok(Turn::Finish(self.view(command)?)),
             Command::Reload => {
                 let came = std::mem::take(&mut self.outgoing.came);
                 Ok(Turn::Finish(Ok(Reply::Reloaded { messages: came.messages, invites: came.invites })))

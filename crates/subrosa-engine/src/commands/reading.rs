@@ -1,8 +1,9 @@
-//! Reading: messages as rows, and what marks them as read.
+//! Reading: messages as rows. Reading marks nothing: whoever asked marks what it has shown.
 
 use subrosa_types::MessageId;
 
-use crate::api::{Failure, MessageRow, Reply, Target, Via};
+use super::groups::not_active;
+use crate::api::{ChatKind, Failure, MessageRow, Reply, Target, Via};
 use crate::content::Content;
 use crate::engine::Engine;
 use crate::fault::Outcome;
@@ -22,6 +23,7 @@ impl Engine {
             None => conversations::all(&self.connection)?.into_iter().filter(is_shown).collect(),
             Some(target) => match self.conversation_of(target)? {
                 Ok(Some(row)) if is_shown(&row) => vec![row],
+                Ok(Some(row)) if row.state == ConversationState::Founding => Vec::new(),
                 Ok(Some(_)) => {
                     return Ok(Err(Failure::usage(
                         "not_accepted",
@@ -30,7 +32,7 @@ impl Engine {
                         ),
                     )));
                 }
-                Ok(None) => Vec::new(),
+                Ok(None) => return Ok(Err(self.no_chat_with(target))),
                 Err(failure) => return Ok(Err(failure)),
             },
         };
@@ -49,9 +51,24 @@ impl Engine {
                 shown.extend(self.message_row(row, &stored, Via::Server)?);
             }
         }
-        let ids: Vec<MessageId> = shown.iter().map(|row| row.id).collect();
-        messages::mark_read(&self.connection, &ids)?;
+        if shown.is_empty() && !all && chat.is_some() {
+            // Nothing is left to be read, and nothing will come.
+            let gone = |row: &&Conversation| row.kind == ChatKind::Group && row.state == ConversationState::Gone;
+            if let Some(failure) = rows.first().filter(gone).and_then(not_active) {
+                return Ok(Err(failure));
+            }
+        }
         Ok(Ok(Reply::Messages(shown)))
+    }
+
+    fn no_chat_with(&self, target: &Target) -> Failure {
+        let own = self.profile.as_ref().is_some_and(|profile| *target == Target::Person(profile.username.clone()));
+        let why = if own {
+            format!("{target} is yourself; a chat is with somebody else")
+        } else {
+            format!("you have no chat with {target}; 'chats' lists yours, and 'send {target}' begins one")
+        };
+        Failure::usage("no_such_chat", why)
     }
 
     /// A message for people; `None` if it has nothing that they see.
@@ -76,6 +93,7 @@ impl Engine {
             received_at: stored.received_at,
             via,
             verified,
+            unread: stored.unread,
             pending: stored.sequence.is_none(),
         }))
     }

@@ -5,13 +5,14 @@ use subrosa_crypto::TitleRecord;
 use subrosa_types::{AccountId, GroupTitle, Role, Timestamp};
 use subrosa_wire::proto::{self, Signed, answer, client_frame};
 
-use super::groups::short_id;
+use super::groups::{not_active, short_id};
 use super::{Asked, Turn};
-use crate::api::{ChatKind, ChatRow, Command, Failure, InviteLinkRow, MemberRow, Reply, Target};
+use crate::api::{ChangedKeyRow, ChatKind, ChatRow, Command, Failure, InviteLinkRow, MemberRow, Reply, Target};
 use crate::engine::{CommandId, Engine};
 use crate::fault::{Fault, Outcome};
+use crate::store::contacts::{self, Contact};
 use crate::store::conversations::{self, Conversation, ConversationState};
-use crate::store::{contacts, messages};
+use crate::store::messages;
 use crate::words;
 
 impl Engine {
@@ -21,6 +22,7 @@ impl Engine {
             Command::Chats => Ok(Ok(Reply::Chats(self.chats()?))),
             Command::Invites => Ok(Ok(Reply::Invites(self.invites()?))),
             Command::GroupMembers { group } => self.members(group),
+            Command::ChangedKeys => Ok(Ok(Reply::ChangedKeys(self.changed_keys()?))),
             _ => Ok(Err(words::not_logged_in())),
         }
     }
@@ -50,11 +52,23 @@ impl Engine {
         Ok(rows)
     }
 
+    fn changed_keys(&self) -> Outcome<Vec<ChangedKeyRow>> {
+        let changed = contacts::changed(&self.connection)?.into_iter();
+        let row =
+            |contact: Contact| ChangedKeyRow { name: contact.username.to_string(), was_verified: contact.verified };
+        Ok(changed.map(row).collect())
+    }
+
     fn members(&mut self, group: &Target) -> Outcome<Result<Reply, Failure>> {
         let row = match self.group_of(group)? {
             Ok(row) => row,
             Err(failure) => return Ok(Err(failure)),
         };
+        if row.state == ConversationState::Gone
+            && let Some(failure) = not_active(&row)
+        {
+            return Ok(Err(failure));
+        }
         // Who is only waiting for a commit to be gone is not shown any more.
         let members = self.group(row.id)?.map(|group| {
             let leaving = group.pending_removals();

@@ -69,6 +69,12 @@ pub fn by_name(connection: &Connection, username: &Username) -> Result<Option<Co
         .transpose()
 }
 
+/// Those whose changed key the person at this end did not accept yet, by name.
+pub fn changed(connection: &Connection) -> Result<Vec<Contact>> {
+    let sql = format!("SELECT {COLUMNS} FROM contacts WHERE new_key IS NOT NULL ORDER BY username");
+    connection.prepare_cached(&sql)?.query_map([], raw)?.map(|row| contact(row?)).collect()
+}
+
 /// Writes a contact.
 pub fn save(connection: &Connection, contact: &Contact) -> Result<()> {
     connection

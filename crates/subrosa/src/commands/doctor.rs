@@ -14,13 +14,20 @@ use crate::output::{Outcome, Output, fields, safe};
 struct Report {
     out: Output,
     failed: usize,
+    /// The class of the worst failure: the higher its exit code, the less can be done about it alone.
+    worst: FailureCode,
 }
 
 impl Report {
-    fn add(&mut self, check: &str, finding: Result<String, String>, more: &[(&'static str, Value)]) -> Outcome {
+    fn add(&mut self, check: &str, finding: Result<String, Failure>, more: &[(&'static str, Value)]) -> Outcome {
         let (mark, ok, detail) = match finding {
             Ok(detail) => ("ok  ", true, detail),
-            Err(detail) => ("FAIL", false, detail),
+            Err(failure) => {
+                if self.failed == 0 || failure.code.exit_code() > self.worst.exit_code() {
+                    self.worst = failure.code;
+                }
+                ("FAIL", false, failure.message)
+            }
         };
         self.failed += usize::from(!ok);
         self.out.line(format!("{mark}  {check:<10}  {}", safe(&detail)))?;
@@ -32,12 +39,12 @@ impl Report {
 
 /// Looks at everything, and fails if something is wrong.
 pub async fn run(context: &Context) -> Outcome {
-    let mut report = Report { out: context.out, failed: 0 };
+    let mut report = Report { out: context.out, failed: 0, worst: FailureCode::Environment };
     report.add("program", Ok(format!("subrosa {} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS)), &[])?;
     let cipher = match store::cipher() {
         Ok(Some(cipher)) => Ok(cipher),
-        Ok(None) => Err("this build has no SQLCipher, so stores cannot be kept safe".to_owned()),
-        Err(error) => Err(error.to_string()),
+        Ok(None) => Err(wrong("this build has no SQLCipher, so stores cannot be kept safe")),
+        Err(error) => Err(wrong(error.to_string())),
     };
     report.add("cipher", cipher, &[])?;
     if look_at_profile(context, &mut report)? {
@@ -48,7 +55,12 @@ pub async fn run(context: &Context) -> Outcome {
     }
     let what =
         if report.failed == 1 { "one check failed".to_owned() } else { format!("{} checks failed", report.failed) };
-    Err(Failure::new(FailureCode::Environment, "not_well", format!("{what}; the lines above say what to do")))
+    Err(Failure::new(report.worst, "not_well", format!("{what}; the lines above say what to do")))
+}
+
+/// Something is wrong on this machine.
+fn wrong(what: impl Into<String>) -> Failure {
+    Failure::new(FailureCode::Environment, "not_well", what)
 }
 
 /// The folder and the key. `false` if there is no profile.
@@ -68,9 +80,12 @@ fn look_at_profile(context: &Context, report: &mut Report) -> Outcome<bool> {
         Ok(exposed) if exposed.is_empty() => Ok(format!("{home}, readable by you only")),
         Ok(exposed) => {
             let names: Vec<String> = exposed.iter().map(|path| path.display().to_string()).collect();
-            Err(format!("others can read {}; take that right away: chmod go-rwx", names.join(", ")))
+            Err(wrong(format!(
+                "others could read {}; every command takes that right away, this one, too",
+                names.join(", ")
+            )))
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.into()),
     };
     report.add("profile", finding, &folder)?;
     match Manifest::load(&profile) {
@@ -82,10 +97,8 @@ fn look_at_profile(context: &Context, report: &mut Report) -> Outcome<bool> {
                 &[("source", json!(source.word()))],
             )?;
         }
-        Ok(None) => {
-            report.add("store key", Err("profile.json is missing; restore it from a backup".to_owned()), &[])?
-        }
-        Err(error) => report.add("store key", Err(error.to_string()), &[])?,
+        Ok(None) => report.add("store key", Err(wrong("profile.json is missing; restore it from a backup")), &[])?,
+        Err(error) => report.add("store key", Err(error.into()), &[])?,
     }
     Ok(true)
 }
@@ -93,7 +106,7 @@ fn look_at_profile(context: &Context, report: &mut Report) -> Outcome<bool> {
 async fn look_at_engine(context: &Context, report: &mut Report) -> Outcome {
     let client = match context.open(None).await {
         Ok(client) => client,
-        Err(failure) => return report.add("store", Err(failure.message), &[]),
+        Err(failure) => return report.add("store", Err(failure), &[]),
     };
     let here = client.is_engine().await;
     let holder = Lock::holder(&context.global().profile()?);
@@ -105,7 +118,7 @@ async fn look_at_engine(context: &Context, report: &mut Report) -> Outcome {
     };
     let (who, status) = match looked {
         Ok(found) => found,
-        Err(failure) => return report.add("store", Err(failure.message), &[]),
+        Err(failure) => return report.add("store", Err(failure), &[]),
     };
     let counts = format!("{place}; {} waiting to be sent, {} dropped", status.queued, status.dropped);
     report.add("store", Ok(counts), &[("queued", json!(status.queued)), ("dropped", json!(status.dropped))])?;
@@ -120,7 +133,7 @@ async fn look_at_engine(context: &Context, report: &mut Report) -> Outcome {
 async fn ask(client: &Client) -> Outcome<(Option<WhoAmI>, Status)> {
     let status = match client.call(Command::Status).await? {
         Reply::Status(status) => status,
-        _ => Status { enrolled: false, online: false, queued: 0, dropped: 0 },
+        _ => Status { enrolled: false, online: false, reason: String::new(), queued: 0, dropped: 0 },
     };
     let who = match client.call(Command::WhoAmI).await {
         Ok(Reply::WhoAmI(who)) => Some(who),
@@ -134,7 +147,7 @@ async fn look_at_server(report: &mut Report, link: &str) -> Outcome {
     let more = [("link", json!(link))];
     let link: ServerLink = match link.parse() {
         Ok(link) => link,
-        Err(error) => return report.add("server", Err(format!("the stored link is damaged: {error}")), &more),
+        Err(error) => return report.add("server", Err(wrong(format!("the stored link is damaged: {error}"))), &more),
     };
     let began = Instant::now();
     let finding = match subrosa_net::connect(&link).await {
@@ -142,7 +155,7 @@ async fn look_at_server(report: &mut Report, link: &str) -> Outcome {
             let took: Duration = began.elapsed();
             Ok(format!("{}:{} answers with the right key, in {} ms", link.host, link.port, took.as_millis()))
         }
-        Err(error) => Err(connect_failure(&error).message),
+        Err(error) => Err(connect_failure(&error)),
     };
     report.add("server", finding, &more)
 }

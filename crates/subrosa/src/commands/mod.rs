@@ -19,7 +19,8 @@ use subrosa_client::keys::KeyChoice;
 use subrosa_client::{Client, Opening};
 
 use crate::cli::{Cli, Command, Global};
-use crate::output::{Outcome, Output};
+use crate::news::News;
+use crate::output::{Outcome, Output, safe};
 use crate::{render, secrets};
 
 /// What every command has at hand.
@@ -38,20 +39,56 @@ impl Context {
 
     /// Opens the profile; `create` says how, if it may be made.
     pub async fn open(&self, create: Option<KeyChoice>) -> Outcome<Client> {
+        self.close_to_others()?;
         Client::open(Opening { profile: self.global.profile()?, create, ask: secrets::passphrase() }).await
+    }
+
+    /// Closes what others can read of the profile, and says so: until now they may have.
+    fn close_to_others(&self) -> Outcome {
+        for (path, closed) in self.global.profile()?.close_to_others()? {
+            let now = if closed {
+                "that right is taken away now"
+            } else {
+                "and that cannot be changed there; move the profile to another place"
+            };
+            eprintln!("others could read {}; {now}", safe(&path.display().to_string()));
+        }
+        Ok(())
     }
 
     /// Opens the profile, which must be there, and asks one thing.
     pub async fn ask(&self, request: Request) -> Outcome<Reply> {
-        let client = self.open(None).await?;
-        let reply = client.call(request).await;
-        client.close().await;
-        reply
+        self.ask_then(request, async |_, reply| Ok(reply)).await
     }
 
     /// Asks one thing and shows the answer.
     pub async fn show(&self, request: Request) -> Outcome {
-        render::reply(self.out, &self.ask(request).await?)
+        self.ask_then(request, async |_, reply| render::reply(self.out, &reply)).await
+    }
+
+    /// Asks one thing, and does the rest while the profile is still open. Says what came meanwhile that a person must hear
+    /// of.
+    pub async fn ask_then<T>(
+        &self,
+        request: Request,
+        then: impl AsyncFnOnce(&Client, Reply) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let client = self.open(None).await?;
+        let mut news = match News::watch(&client, &request).await {
+            Ok(news) => news,
+            Err(failure) => {
+                client.close().await;
+                return Err(failure);
+            }
+        };
+        let outcome = match client.call(request).await {
+            Ok(reply) => then(&client, reply).await,
+            Err(failure) => Err(failure),
+        };
+        news.tell(outcome.as_ref().err()).await;
+        client.close().await;
+        news.tell_rest().await;
+        outcome
     }
 }
 

@@ -2,11 +2,12 @@
 
 use clap::Args;
 use subrosa_client::Client;
-use subrosa_client::api::{Command, Event, Failure, Target};
+use subrosa_client::api::{Command, Event, Failure, Reply, Target};
 use subrosa_types::MessageId;
 
 use super::Context;
-use crate::feed::{Feed, Item, Start};
+use crate::feed::{Feed, Item, Start, mark_read};
+use crate::news::key_changed;
 use crate::output::{Outcome, Output, safe};
 use crate::render;
 use crate::signals::Signals;
@@ -40,7 +41,8 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
         })
         .transpose()?;
     if !follow {
-        return context.show(Command::Read { chat, all, limit, since }).await;
+        let read = Command::Read { chat, all, limit, since };
+        return context.ask_then(read, async |client, reply| print_once(context.out, client, &reply).await).await;
     }
     let mut signals = Signals::listen()?;
     let client = context.open(None).await?;
@@ -48,6 +50,17 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
     let followed = print_all(context, &client, chat, start, &mut signals).await;
     client.close().await;
     followed
+}
+
+/// Prints, and marks as read only then: what could not be printed comes again.
+async fn print_once(out: Output, client: &Client, reply: &Reply) -> Outcome {
+    render::reply(out, reply)?;
+    match reply {
+        Reply::Messages(rows) => {
+            mark_read(client, rows.iter().filter(|row| row.unread).map(|row| row.id).collect()).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a watcher is told of the connection: that it is gone, why, and that it is back.
@@ -64,6 +77,7 @@ impl Connection {
             }
             Event::Online if std::mem::take(&mut self.is_gone) => out.note("* online"),
             Event::Warning { message, .. } => out.note(format!("* {}", safe(message))),
+            Event::KeyChanged { name, was_verified } => out.note(format!("* {}", key_changed(name, *was_verified))),
             _ => {}
         }
     }

@@ -67,8 +67,17 @@ impl From<SignupMode> for Signup {
 /// Runs a server until it is told to end.
 pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
     let mut signals = Signals::listen()?;
-    let server = start(settings(context, arguments)?).await?;
+    let settings = settings(context, arguments)?;
+    let is_everywhere = settings.listen.ip().is_unspecified() && settings.public_host.is_none();
+    let server = start(settings).await?;
     announce(context.out, &server)?;
+    if is_everywhere {
+        // The only address that is sure to be right is of no use to others.
+        eprintln!(
+            "on other machines {} in the link stands for this one: put its name or address there, or say --public-host HOST",
+            safe(&server.link().host)
+        );
+    }
     let reason = watch(context.out, server, &mut signals).await?;
     context.out.note(format!("ended: {reason}"));
     Ok(())

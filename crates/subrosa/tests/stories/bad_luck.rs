@@ -22,7 +22,24 @@ fn a_server_that_cannot_be_reached_is_exit_code_3() {
     // What is here needs no server.
     alice.ok(&["whoami"]);
     alice.ok(&["read", "--all"]);
-    alice.ok(&["chats"]);
+    // Nor does it look as if there were no news.
+    for command in [&["chats", "--json"][..], &["read"], &["invites"]] {
+        let heard = alice.ok(command);
+        assert!(heard.stderr.contains("offline") && heard.stderr.contains("on this device"), "{heard}");
+    }
+    server.start_again();
+    assert!(!alice.ok(&["chats"]).stderr.contains("offline"));
+}
+
+#[test]
+fn a_message_that_can_never_go_out_is_told_of() {
+    let mut server = Server::start();
+    let [alice] = server.people(["alice"]);
+    server.kill();
+    alice.refused(3, &["send", "@ghost", "precious text"]);
+    server.start_again();
+    let heard = alice.ok(&["reload", "--json"]);
+    assert!(heard.stderr.contains("@ghost") && heard.stderr.contains("not sent"), "{heard}");
 }
 
 #[test]
@@ -49,6 +66,47 @@ fn another_server_at_the_same_address_is_noticed() {
     let said = bob.refused(4, &["reload"]);
     assert!(said.contains("key"), "{said}");
     alice.refused(4, &["role", "list"]);
+    let checks = alice.run(&["doctor"]);
+    assert!(checks.stdout.contains("FAIL  server"), "{checks}");
+    assert_eq!(checks.code, Some(4), "{checks}");
+}
+
+#[test]
+fn a_profile_that_others_could_read_is_closed_and_its_owner_told() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let server = Server::start();
+    let [alice] = server.people(["alice"]);
+    let key = alice.home().join("store.key");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::set_permissions(alice.home(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let heard = alice.ok(&["whoami", "--json"]);
+    assert!(heard.stderr.contains("store.key") && heard.stderr.lines().count() == 2, "{heard}");
+    assert_eq!((mode(&key), mode(alice.home())), (0o600, 0o700));
+    assert_eq!(alice.ok(&["whoami"]).stderr, "");
+
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
+    alice.refused(3, &["doctor"]);
+    alice.ok(&["doctor"]);
+}
+
+#[test]
+fn a_server_that_listens_everywhere_says_that_others_need_its_name() {
+    let folder = tempfile::TempDir::with_prefix("subrosa-everywhere-").unwrap();
+    let serve = |more: &[&str]| {
+        let mut command = headless(SUBROSA);
+        command.args(["serve", "--listen", "0.0.0.0:0", "--data"]).arg(folder.path()).args(more);
+        Process::start(command)
+    };
+    let mut server = serve(&[]);
+    server.expect_text("subrosa://127.0.0.1:");
+    server.expect_error("--public-host");
+    server.say("TERMINATE");
+    server.finish().succeeded();
+    let mut server = serve(&["--public-host", "chat.example.org"]);
+    server.expect_text("subrosa://chat.example.org:");
+    server.say("TERMINATE");
+    assert!(!server.finish().stderr.contains("--public-host"));
 }
 
 #[test]
@@ -219,7 +277,7 @@ fn a_client_whose_disk_is_full_says_so_and_loses_nothing() {
     alice.send("@bob", "while there is room");
     small.fill();
     let said = alice.run_with(&["send", "@bob", "--stdin"], "x".repeat(60 * 1024)).refused(3);
-    assert!(said.contains("store") || said.contains("disk"), "{said}");
+    assert!(said.contains("make room"), "{said}");
     bob.send("@alice", "is anything wrong?");
     alice.run(&["read"]);
     small.empty();
@@ -242,7 +300,8 @@ fn a_profile_that_cannot_be_written_is_exit_code_3() {
     let alice = server.profile("alice").at(&disk.join("alice")).sign_up();
     small.set_read_only(true);
     for command in [&["whoami"][..], &["reload"], &["send", "@bob", "hello"]] {
-        alice.refused(3, command);
+        let said = alice.refused(3, command);
+        assert!(said.contains("cannot be written") && said.contains("write access"), "{said}");
     }
     small.set_read_only(false);
     alice.ok(&["reload"]);

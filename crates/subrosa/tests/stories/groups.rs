@@ -56,6 +56,28 @@ fn who_is_invited_reads_nothing_until_the_invitation_is_accepted() {
 }
 
 #[test]
+fn an_invitation_is_accepted_by_the_title_unless_there_are_several_of_it() {
+    let server = Server::start();
+    let [alice, bob] = server.people(["alice", "bob"]);
+    bob.send("@alice", "hello");
+    let mut console = bob.start(&["chat"]);
+    console.expect_error("you are @bob");
+    alice.ok(&["group", "create", "my garden", "@bob"]);
+    console.expect_text("/accept #my garden or /decline #my garden");
+    drop(console);
+    assert!(bob.ok(&["invites"]).stdout.contains("accept '#my garden'"));
+    alice.ok(&["group", "create", "my garden", "@bob"]);
+    let shown = bob.ok(&["invites"]).stdout;
+    assert!(!shown.contains("accept '"), "{shown}");
+    for row in bob.json(&["invites"]) {
+        let id = row["id"].as_str().unwrap();
+        assert!(shown.contains(&format!("accept {id}")), "{shown}");
+        bob.ok(&["accept", id]);
+    }
+    assert_eq!(bob.json(&["invites"]).len(), 0);
+}
+
+#[test]
 fn who_declines_an_invitation_is_no_member() {
     let server = Server::start();
     let [alice, bob, carol] = server.people(["alice", "bob", "carol"]);
@@ -92,6 +114,19 @@ fn who_is_added_later_reads_from_then_on() {
 }
 
 #[test]
+fn single_commands_tell_of_a_removal_once() {
+    let server = Server::start();
+    let [alice, bob, carol] = garden(&server);
+    alice.ok(&["group", "remove", "#garden", "@bob"]);
+    let heard = bob.ok(&["reload", "--json"]);
+    assert_eq!(heard.stderr.trim(), "you are no longer a member of #garden");
+    assert_eq!(bob.ok(&["reload"]).stderr, "");
+    // Others know already, or are told by who is missing; and who leaves needs not to be told.
+    assert_eq!(carol.ok(&["reload"]).stderr, "");
+    assert_eq!(carol.ok(&["group", "leave", "#garden"]).stderr, "");
+}
+
+#[test]
 fn a_removed_member_is_refused_and_hears_nothing_more() {
     let server = Server::start();
     let [alice, bob, carol] = garden(&server);
@@ -109,8 +144,11 @@ fn a_removed_member_is_refused_and_hears_nothing_more() {
     ] {
         bob.refused(6, command);
     }
-    bob.ok(&["reload"]);
     assert_eq!(bob.history("#garden"), ["bob: while I was here"], "what was read stays, nothing comes behind it");
+    for command in [&["group", "members", "#garden"][..], &["read", "#garden"]] {
+        let said = bob.refused(6, command);
+        assert!(said.contains("removed") || said.contains("no longer"), "{said}");
+    }
     watching.kill();
     assert!(!watching.lines().concat().contains("not for bob"));
     assert_eq!(alice.members("#garden"), ["alice", "carol"]);

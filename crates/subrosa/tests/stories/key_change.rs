@@ -77,6 +77,37 @@ fn a_changed_key_of_somebody_verified_is_verified_again() {
 }
 
 #[test]
+fn a_changed_key_is_told_of_by_single_commands_until_it_is_accepted() {
+    let server = Server::start();
+    let [alice, bob, carol] = server.people(["alice", "bob", "carol"]);
+    for friend in [&alice, &carol] {
+        bob.send(&format!("@{}", friend.name()), "hello");
+    }
+    alice.ok(&["verify", "@bob", "--confirm"]);
+    carol.ok(&["reload"]);
+    let bob_again = starts_over(&server);
+    bob_again.run(&["send", "@alice", "it is me really"]).succeeded();
+
+    // Each time, not only when it is news; and a script's output is what it was.
+    for command in [&["reload"][..], &["read"], &["reload", "--json"], &["read", "--json"]] {
+        let heard = alice.ok(command);
+        assert!(heard.stderr.contains("ALARM: @bob's key changed"), "{heard}");
+        assert!(heard.stderr.contains("verify @bob") && heard.stderr.contains("accept @bob"), "{heard}");
+        assert_eq!(heard.stderr.lines().count(), 1, "{heard}");
+        assert!(!heard.stdout.contains("ALARM"), "{heard}");
+        // Who compared nothing is told, too, in other words.
+        let heard = carol.ok(command);
+        assert!(heard.stderr.starts_with("@bob's key changed") && !heard.stderr.contains("ALARM"), "{heard}");
+    }
+    alice.ok(&["verify", "@bob", "--confirm"]);
+    carol.ok(&["accept", "@bob"]);
+    for friend in [&alice, &carol] {
+        assert_eq!(friend.ok(&["reload"]).stderr, "");
+        assert_eq!(friend.ok(&["read"]).stderr, "");
+    }
+}
+
+#[test]
 fn who_started_over_can_be_the_first_to_write() {
     let server = Server::start();
     let [alice, _bob] = server.people(["alice", "bob"]);

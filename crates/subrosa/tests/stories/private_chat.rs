@@ -1,5 +1,6 @@
 //! Private chat: live and later, both ways, once, in order (row A5).
 
+use std::process::Stdio;
 use std::thread;
 
 use rustix::process::Signal;
@@ -282,7 +283,42 @@ fn reading_can_be_limited() {
     let second = all[1]["id"].as_str().unwrap();
     assert_eq!(texts(&["read", "@alice", "--all", "--since", second]), ["number 3", "number 4"]);
     bob.refused(1, &["read", "@alice", "--since", KEY]);
-    assert_eq!(texts(&["read", "@nobody"]).len(), 0);
+}
+
+#[test]
+fn what_could_not_be_printed_is_still_unread() {
+    let server = Server::start();
+    let [alice, bob] = server.people(["alice", "bob"]);
+    alice.send("@bob", "are you there?");
+    alice.send("@bob", "still there?");
+    for flags in [&["read"][..], &["read", "--json"], &["read", "@alice", "--follow"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let status = bob.command(flags).stdin(Stdio::null()).stdout(full).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(3), "{flags:?}");
+    }
+    assert_eq!(bob.unread(), ["alice: are you there?", "alice: still there?"]);
+    assert_eq!(bob.unread().len(), 0);
+}
+
+#[test]
+fn a_chat_that_was_never_begun_is_no_chat_until_somebody_writes() {
+    let mut server = Server::start();
+    let [alice, bob] = server.people(["alice", "bob"]);
+    for person in ["@nobody", "@alice", "@bob"] {
+        let said = alice.refused(1, &["read", person]);
+        assert!(said.contains(person), "{said}");
+    }
+    // To write first is what a chat is opened for; but not with nobody.
+    for person in ["@nobody", "@alice"] {
+        let said = alice.refused(1, &["chat", person]);
+        assert!(said.contains(person), "{said}");
+        alice.refused(1, &["read", person, "--follow"]);
+    }
+    alice.run_with(&["chat", "@bob"], "hello\n").succeeded();
+    assert_eq!(bob.history("@alice"), ["alice: hello"]);
+    // Who cannot be asked for is not refused: what is typed waits.
+    server.kill();
+    alice.run_with(&["chat", "@carol"], "").succeeded();
 }
 
 #[test]
