@@ -320,6 +320,7 @@ fn is_repeatable(command: &Command) -> bool {
             | Command::RoleLog
             | Command::InviteLinkList
             | Command::Verify { .. }
+            | Command::Compare { .. }
             | Command::Status
     )
 }

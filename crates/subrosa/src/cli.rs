@@ -153,6 +153,8 @@ mod tests {
             "invite-link list",
             "invite-link revoke C",
             "verify @bob --confirm",
+            "verify @bob --qr",
+            "verify @bob --uri subrosa-verify:1/a",
             "chat",
             "chat @bob",
             "doctor",

@@ -8,6 +8,7 @@ mod feed;
 mod keyboard;
 mod names;
 mod output;
+mod qr;
 mod render;
 mod secrets;
 mod signals;

@@ -35,7 +35,9 @@ pub fn reply(out: Output, reply: &Reply) -> Outcome {
         }
         Reply::RoleLog(rows) => role_log(out, rows),
         Reply::InviteLinks(rows) => invite_links(out, rows),
-        Reply::SafetyNumber { digits, uri, verified, changed } => safety_number(out, digits, uri, *verified, *changed),
+        Reply::SafetyNumber { digits, words, uri, verified, changed } => {
+            safety_number(out, digits, words, uri, *verified, *changed)
+        }
         Reply::Status(row) => status(out, row),
     }
 }
@@ -251,17 +253,25 @@ fn invite_links(out: Output, rows: &[InviteLinkRow]) -> Outcome {
     })
 }
 
-fn safety_number(out: Output, digits: &str, uri: &str, verified: bool, changed: bool) -> Outcome {
-    let groups: Vec<&str> = digits.split_whitespace().collect();
-    for line in groups.chunks(4) {
-        out.line(safe(&line.join(" ")))?;
+/// Groups of digits in a line, and words in a line.
+const GROUPS: usize = 4;
+const WORDS: usize = 6;
+
+fn safety_number(out: Output, digits: &str, words: &str, uri: &str, verified: bool, changed: bool) -> Outcome {
+    for (text, width) in [(digits, GROUPS), (words, WORDS)] {
+        let parts: Vec<&str> = text.split_whitespace().collect();
+        for line in parts.chunks(width) {
+            out.line(safe(&line.join(" ")))?;
+        }
     }
     match (changed, verified) {
         (true, _) => out.note("their key has changed since you accepted it: compare the number by voice or in person"),
         (false, true) => out.note("marked as compared"),
-        (false, false) => out.note("compare it by voice or in person; if it is the same there, mark it with --confirm"),
+        (false, false) => out.note(
+            "compare the digits or the words by voice or in person; if they are the same there, mark them with --confirm",
+        ),
     }
-    out.object(&fields!({"digits": digits, "uri": uri, "verified": verified, "changed": changed}))
+    out.object(&fields!({"digits": digits, "words": words, "uri": uri, "verified": verified, "changed": changed}))
 }
 
 fn status(out: Output, row: &Status) -> Outcome {

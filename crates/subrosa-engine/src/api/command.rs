@@ -221,6 +221,13 @@ pub enum Command {
         /// Mark it as compared (and accept a changed key).
         confirm: bool,
     },
+    /// Compares the safety number with what the other side shows, and marks it as compared if it is the same.
+    Compare {
+        /// With whom.
+        name: Username,
+        /// The URI in the other side's QR code.
+        uri: String,
+    },
     /// How the engine stands.
     Status,
 }

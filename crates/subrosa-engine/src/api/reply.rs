@@ -48,10 +48,13 @@ pub enum Reply {
     RoleLog(Vec<RoleLogRow>),
     /// Invite link create (one), list.
     InviteLinks(Vec<InviteLinkRow>),
-    /// Verify.
+    /// Verify, compare.
     SafetyNumber {
         /// 60 digits in groups of five.
         digits: String,
+        /// 18 words.
+        #[serde(default)]
+        words: String,
         /// For a QR code.
         uri: String,
         /// Whether it is marked as compared.

@@ -241,7 +241,7 @@ impl Engine {
             Command::GroupRename { group, title } => self.run_rename(group, title, now),
             Command::Accept { id: what } => self.run_accept(id, what, now),
             Command::Decline { id: what } => self.run_decline(id, what),
-            Command::RoleSet { name, .. } | Command::Verify { name, .. } => {
+            Command::RoleSet { name, .. } | Command::Verify { name, .. } | Command::Compare { name, .. } => {
                 Ok(Turn::Go(names(std::slice::from_ref(name))))
             }
             Command::Devices | Command::RevokeDevice { .. } | Command::LogOut => Ok(self.ask_own_devices(id)),
@@ -305,6 +305,7 @@ impl Engine {
             Command::GroupRemove { group, members } => self.run_change(group, members, &accounts, false),
             Command::RoleSet { role, .. } => self.run_role_set(id, &accounts, *role, now),
             Command::Verify { name, confirm } => self.run_verify(name, &accounts, *confirm),
+            Command::Compare { name, uri } => self.run_compare(name, &accounts, uri),
             _ => Err(Fault::Protocol("names for a command that has none")),
         }
     }

@@ -20,3 +20,4 @@ mod restarts;
 mod roles;
 mod shutdown;
 mod terminal;
+mod verify;
