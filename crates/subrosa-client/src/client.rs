@@ -321,6 +321,7 @@ fn is_repeatable(command: &Command) -> bool {
             | Command::InviteLinkList
             | Command::Verify { .. }
             | Command::Compare { .. }
+            | Command::ExportKeys { .. }
             | Command::Status
     )
 }

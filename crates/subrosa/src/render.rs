@@ -1,9 +1,12 @@
 //! Replies and events as lines for people or objects for scripts. Everything that others wrote becomes safe here.
 
+use std::path::Path;
+
 use serde::Serialize;
+use serde_json::json;
 use subrosa_client::api::{
-    ChatKind, ChatRow, DeviceRow, Event, InviteKind, InviteLinkRow, InviteRow, MemberRow, MessageRow, Reply,
-    RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
+    ChatKind, ChatRow, DeviceRow, Event, InviteKind, InviteLinkRow, InviteRow, KeyOwner, KeyRow, MemberRow, MessageRow,
+    Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
 };
 use subrosa_types::text::for_terminal;
 
@@ -38,6 +41,7 @@ pub fn reply(out: Output, reply: &Reply) -> Outcome {
         Reply::SafetyNumber { digits, words, uri, verified, changed } => {
             safety_number(out, digits, words, uri, *verified, *changed)
         }
+        Reply::Keys(rows) => rows.iter().try_for_each(|row| key(out, row, None)),
         Reply::Status(row) => status(out, row),
     }
 }
@@ -272,6 +276,32 @@ fn safety_number(out: Output, digits: &str, words: &str, uri: &str, verified: bo
         ),
     }
     out.object(&fields!({"digits": digits, "words": words, "uri": uri, "verified": verified, "changed": changed}))
+}
+
+/// A public key; or where it was written to, with or without the private one.
+pub fn key(out: Output, row: &KeyRow, file: Option<(&Path, bool)>) -> Outcome {
+    let owner = match row.owner {
+        KeyOwner::Account => "account",
+        KeyOwner::Device => "device",
+    };
+    if file.is_none() {
+        out.line(key_text(row))?;
+    }
+    let mut fields = fields!({"key": owner, "id": row.id, "name": row.name, "public": row.public});
+    if let Some((path, private)) = file {
+        fields.0.push(("file", json!(path.display().to_string())));
+        fields.0.push(("private", json!(private)));
+    }
+    out.object(&fields)
+}
+
+/// A public key in PEM, below a line that says whose it is: readers of PEM pass over it (RFC 7468 §2).
+pub fn key_text(row: &KeyRow) -> String {
+    let whose = match row.owner {
+        KeyOwner::Account => format!("Account @{} ({})", safe(&row.name), safe(&row.id)),
+        KeyOwner::Device => format!("Device {} of @{}", safe(&row.id), safe(&row.name)),
+    };
+    format!("{whose}\n{}", row.public.trim_end())
 }
 
 fn status(out: Output, row: &Status) -> Outcome {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use subrosa_types::{DeviceId, GroupTitle, IdempotencyKey, MessageId, Role, Username};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A password on its way into the engine. Never shown by `Debug`; wiped when dropped.
-#[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+/// A password on its way into the engine, or a private key on its way out of it. Never shown by `Debug`; wiped when
+/// dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(pub String);
 
 impl fmt::Debug for Secret {
@@ -227,6 +228,11 @@ pub enum Command {
         name: Username,
         /// The URI in the other side's QR code.
         uri: String,
+    },
+    /// The account's and this device's keys. Private ones never leave the process of the engine.
+    ExportKeys {
+        /// The private keys, too.
+        danger_private: bool,
     },
     /// How the engine stands.
     Status,

@@ -7,6 +7,7 @@
 
 mod access;
 mod devices;
+mod export;
 mod groups;
 mod invites;
 mod people;
@@ -203,6 +204,7 @@ impl Engine {
             }
             Command::Status => Ok(Turn::Finish(self.status()?)),
             _ if self.profile.is_none() => Ok(Turn::Finish(Err(words::not_logged_in()))),
+            Command::ExportKeys { danger_private } => Ok(Turn::Finish(self.export_keys(*danger_private))),
             Command::WhoAmI if self.knows_own_role() => Ok(Turn::Finish(self.who_am_i())),
             Command::MarkRead { messages } => {
                 crate::store::messages::mark_read(&self.connection, messages)?;
@@ -250,6 +252,7 @@ impl Engine {
                 Ok(self.ask_invite_links(id, command, now))
             }
             Command::Status => Ok(Turn::Finish(self.status()?)),
+            Command::ExportKeys { danger_private } => Ok(Turn::Finish(self.export_keys(*danger_private))),
             Command::MarkRead { .. } => Ok(Turn::Finish(Ok(Reply::Done))),
         }
     }

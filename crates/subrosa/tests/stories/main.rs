@@ -11,6 +11,7 @@ mod bad_luck;
 mod console;
 mod crowd;
 mod devices;
+mod export;
 mod groups;
 mod invitations;
 mod json;
