@@ -321,6 +321,8 @@ fn is_repeatable(command: &Command) -> bool {
             | Command::RoleLog
             | Command::InviteLinkList
             | Command::Verify { .. }
+            | Command::Compare { .. }
+            | Command::ExportKeys { .. }
             | Command::Status
     )
 }

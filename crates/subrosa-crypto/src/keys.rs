@@ -170,6 +170,19 @@ impl SigningKey {
         der.extend_from_slice(self.seed.as_slice());
         der
     }
+
+    /// The same as text (RFC 7468 §10), as OpenSSL and others read it: whoever has it is who the key stands for.
+    pub fn danger_to_pem(&self) -> Zeroizing<String> {
+        pem("PRIVATE KEY", &self.to_pkcs8_der())
+    }
+}
+
+/// Bytes in PEM. The text is written in one place, which is wiped: nothing of a secret stays behind.
+#[expect(clippy::expect_used, reason = "a label of ours and less than 100 bytes fit into 200 bytes of ASCII")]
+fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let mut buffer = Zeroizing::new([0; 200]);
+    let text = pem_rfc7468::encode(label, pem_rfc7468::LineEnding::LF, der, &mut *buffer).expect("it fits");
+    Zeroizing::new(text.to_owned())
 }
 
 impl Clone for SigningKey {
@@ -216,6 +229,16 @@ impl VerifyingKey {
     /// The 32 bytes, owned, as the wire carries them.
     pub fn to_vec(&self) -> Vec<u8> {
         self.0.to_vec()
+    }
+
+    /// The key as SubjectPublicKeyInfo in PEM (RFC 8410 §4, RFC 7468 §13), as OpenSSL and others read it.
+    pub fn to_pem(&self) -> String {
+        // SEQUENCE { SEQUENCE { id-Ed25519 }, BIT STRING key }
+        const PREFIX: [u8; 12] = [0x30, 0x2A, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 3, 0x21, 0];
+        let mut der = [0; 44];
+        der[..12].copy_from_slice(&PREFIX);
+        der[12..].copy_from_slice(&self.0);
+        pem("PUBLIC KEY", &der).as_str().to_owned()
     }
 
     /// SHA-256 of the key: what a server link carries.
@@ -341,6 +364,22 @@ mod tests {
         let key = SigningKey::from_seed(&[0x5A; 32]);
         assert!(!format!("{key:?}").contains("5a5a"));
         assert!(!format!("{key:?}").contains("90, 90"));
+    }
+
+    #[test]
+    fn keys_in_pem_are_those_of_the_examples_of_rfc_8410() {
+        let private = "-----BEGIN PRIVATE KEY-----\n\
+                       MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+                       -----END PRIVATE KEY-----\n";
+        let public = "-----BEGIN PUBLIC KEY-----\n\
+                      MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+                      -----END PUBLIC KEY-----\n";
+        let seed = data_encoding::HEXLOWER
+            .decode(b"d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842")
+            .unwrap();
+        let key = SigningKey::from_seed(seed.as_slice().try_into().unwrap());
+        assert_eq!(key.danger_to_pem().as_str(), private);
+        assert_eq!(key.public().to_pem(), public);
     }
 
     #[test]

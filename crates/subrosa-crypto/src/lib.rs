@@ -43,7 +43,7 @@ pub use password::{
     Registration, ServerSetup,
 };
 pub use role_log::{Checked, Offer, Order, RoleChange, RoleEvent, RoleLog, RoleLogError};
-pub use safety_number::SafetyNumber;
+pub use safety_number::{NoSafetyNumber, SafetyNumber};
 pub use session::{Channel, SessionError};
 pub use statement::{Statement, StatementError, Verified};
 pub use title::TitleRecord;

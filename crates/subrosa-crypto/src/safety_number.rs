@@ -24,6 +24,11 @@ pub const ITERATIONS: usize = 5200;
 const WORDS: usize = 9;
 const URI: &str = "subrosa-verify:1/";
 
+/// A text that is no safety number's URI: cut off, mistyped, or something else. Whoever gave it is to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is not the URI of a safety number, which begins with {URI} and has 103 more characters")]
+pub struct NoSafetyNumber;
+
 /// The safety number of two accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SafetyNumber {
@@ -49,6 +54,23 @@ impl SafetyNumber {
     pub fn words(&self) -> String {
         let words: Vec<_> = self.halves.iter().flat_map(|half| (0..WORDS).map(|index| word(half, index))).collect();
         words.join(" ")
+    }
+
+    /// The number that a QR code says, as it was scanned. Letters may be large or small: codes of large ones are smaller.
+    ///
+    /// # Errors
+    /// [`NoSafetyNumber`] unless it is whole. Whether it is the right one, only a comparison tells.
+    pub fn from_uri(text: &str) -> Result<Self, NoSafetyNumber> {
+        let text = text.trim().to_ascii_lowercase();
+        let encoded = text.strip_prefix(URI).ok_or(NoSafetyNumber)?.to_ascii_uppercase();
+        let bytes = BASE32_NOPAD.decode(encoded.as_bytes()).map_err(|_| NoSafetyNumber)?;
+        let mut halves = [[0; 32]; 2];
+        let flat = halves.as_flattened_mut();
+        if bytes.len() != flat.len() {
+            return Err(NoSafetyNumber);
+        }
+        flat.copy_from_slice(&bytes);
+        Ok(Self { halves })
     }
 
     /// What the QR code says.
@@ -138,5 +160,23 @@ mod tests {
             number.words(),
             "into bike cream gain tent corn bitter suffer parrot silly two luxury basket face impact win dream world"
         );
+        assert_eq!(
+            number.uri(),
+            "subrosa-verify:1/oxbmjs5pnx2gbrnwywqhii4hhvrn6dfc3bakuvzt3ostngyapcqmrplwcuezkghdx3jbj7nhxoopfvo6thve6fkfjexvcxjjp5ujgei"
+        );
+    }
+
+    #[test]
+    fn a_scanned_uri_is_the_number_again_or_nothing() {
+        let number = of(&Person::new(1, "alice"), &Person::new(2, "bob"));
+        let uri = number.uri();
+        for scanned in [uri.clone(), uri.to_uppercase(), format!(" {uri}\n")] {
+            assert_eq!(SafetyNumber::from_uri(&scanned), Ok(number), "{scanned}");
+        }
+        let (cut, longer) = (&uri[..uri.len() - 1], format!("{uri}a"));
+        let other_version = uri.replace(":1/", ":2/");
+        for text in ["", URI, cut, &longer, &other_version, &number.digits(), &uri[1..], "subrosa-verify:1/\u{130}"] {
+            assert_eq!(SafetyNumber::from_uri(text), Err(NoSafetyNumber), "{text}");
+        }
     }
 }

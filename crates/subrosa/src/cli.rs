@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand};
 use subrosa_client::Profile;
 use subrosa_client::api::Failure;
 
-use crate::commands::{account, chat, devices, group, invite_link, invites, read, role, send, serve, up, verify};
+use crate::commands::{
+    account, chat, devices, export, group, invite_link, invites, read, role, send, serve, up, verify,
+};
 
 /// Private and group chat that you host yourself, end-to-end encrypted.
 #[derive(Debug, Parser)]
@@ -87,6 +89,8 @@ pub enum Command {
     InviteLink(invite_link::Command),
     /// Show the safety number with somebody, to compare it
     Verify(verify::Arguments),
+    /// Write your keys in the form that other programs read (PEM)
+    Export(export::Arguments),
     /// Chat line by line
     Chat(chat::Arguments),
     /// Check this profile and its server
@@ -153,6 +157,10 @@ mod tests {
             "invite-link list",
             "invite-link revoke C",
             "verify @bob --confirm",
+            "verify @bob --qr",
+            "verify @bob --uri subrosa-verify:1/a",
+            "export",
+            "export --out keys.pem --danger-private --password-stdin",
             "chat",
             "chat @bob",
             "doctor",
@@ -166,6 +174,7 @@ mod tests {
     #[test]
     fn secrets_are_no_arguments() {
         assert!(parse("signup -s x -u alice --password hunter2").is_err());
+        assert!(parse("export --danger-private").is_err(), "private keys go into a file");
         assert!(parse("serve -p 1 --listen 127.0.0.1:2").is_err());
     }
 }

@@ -9,6 +9,7 @@ mod keyboard;
 mod names;
 mod news;
 mod output;
+mod qr;
 mod render;
 mod secrets;
 mod signals;

@@ -1,9 +1,12 @@
 //! Replies and events as lines for people or objects for scripts. Everything that others wrote becomes safe here.
 
+use std::path::Path;
+
 use serde::Serialize;
+use serde_json::json;
 use subrosa_client::api::{
-    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, Event, InviteKind, InviteLinkRow, InviteRow, MemberRow, MessageRow,
-    Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
+    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, Event, InviteKind, InviteLinkRow, InviteRow, KeyOwner, KeyRow,
+    MemberRow, MessageRow, Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
 };
 use subrosa_types::text::for_terminal;
 
@@ -37,7 +40,10 @@ pub fn reply(out: Output, reply: &Reply) -> Outcome {
         }
         Reply::RoleLog(rows) => role_log(out, rows),
         Reply::InviteLinks(rows) => invite_links(out, rows),
-        Reply::SafetyNumber { digits, uri, verified, changed } => safety_number(out, digits, uri, *verified, *changed),
+        Reply::SafetyNumber { digits, words, uri, verified, changed } => {
+            safety_number(out, digits, words, uri, *verified, *changed)
+        }
+        Reply::Keys(rows) => rows.iter().try_for_each(|row| key(out, row, None)),
         Reply::Status(row) => status(out, row),
     }
 }
@@ -270,17 +276,51 @@ fn invite_links(out: Output, rows: &[InviteLinkRow]) -> Outcome {
     })
 }
 
-fn safety_number(out: Output, digits: &str, uri: &str, verified: bool, changed: bool) -> Outcome {
-    let groups: Vec<&str> = digits.split_whitespace().collect();
-    for line in groups.chunks(4) {
-        out.line(safe(&line.join(" ")))?;
+/// Groups of digits in a line, and words in a line.
+const GROUPS: usize = 4;
+const WORDS: usize = 6;
+
+fn safety_number(out: Output, digits: &str, words: &str, uri: &str, verified: bool, changed: bool) -> Outcome {
+    for (text, width) in [(digits, GROUPS), (words, WORDS)] {
+        let parts: Vec<&str> = text.split_whitespace().collect();
+        for line in parts.chunks(width) {
+            out.line(safe(&line.join(" ")))?;
+        }
     }
     match (changed, verified) {
         (true, _) => out.note("their key has changed since you accepted it: compare the number by voice or in person"),
         (false, true) => out.note("marked as compared"),
-        (false, false) => out.note("compare it by voice or in person; if it is the same there, mark it with --confirm"),
+        (false, false) => out.note(
+            "compare the digits or the words by voice or in person; if they are the same there, mark them with --confirm",
+        ),
     }
-    out.object(&fields!({"digits": digits, "uri": uri, "verified": verified, "changed": changed}))
+    out.object(&fields!({"digits": digits, "words": words, "uri": uri, "verified": verified, "changed": changed}))
+}
+
+/// A public key; or where it was written to, with or without the private one.
+pub fn key(out: Output, row: &KeyRow, file: Option<(&Path, bool)>) -> Outcome {
+    let owner = match row.owner {
+        KeyOwner::Account => "account",
+        KeyOwner::Device => "device",
+    };
+    if file.is_none() {
+        out.line(key_text(row))?;
+    }
+    let mut fields = fields!({"key": owner, "id": row.id, "name": row.name, "public": row.public});
+    if let Some((path, private)) = file {
+        fields.0.push(("file", json!(path.display().to_string())));
+        fields.0.push(("private", json!(private)));
+    }
+    out.object(&fields)
+}
+
+/// A public key in PEM, below a line that says whose it is: readers of PEM pass over it (RFC 7468 §2).
+pub fn key_text(row: &KeyRow) -> String {
+    let whose = match row.owner {
+        KeyOwner::Account => format!("Account @{} ({})", safe(&row.name), safe(&row.id)),
+        KeyOwner::Device => format!("Device {} of @{}", safe(&row.id), safe(&row.name)),
+    };
+    format!("{whose}\n{}", row.public.trim_end())
 }
 
 fn status(out: Output, row: &Status) -> Outcome {

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub use lock::Lock;
 pub use manifest::{KeySource, Manifest};
 pub(crate) use private::create_private;
-pub use private::replace_private;
+pub use private::{replace_private, write_new_private};
 
 /// Where a profile is. Making one touches no file.
 #[derive(Debug, Clone, PartialEq, Eq)]

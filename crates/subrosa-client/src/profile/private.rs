@@ -18,6 +18,20 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     options().create_new(true).open(path)
 }
 
+/// Writes a new file with mode 0600, which must not exist yet. What was begun and failed is taken away again.
+///
+/// # Errors
+/// What the system says, `AlreadyExists` among it; there is no new file.
+pub fn write_new_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = create_private(path)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // What failed is told; that the rest cannot be taken away either changes nothing about it.
+        let _left = std::fs::remove_file(path);
+    }
+    written
+}
+
 /// Opens a file for reading and writing; makes it with mode 0600 if it is not there.
 pub fn open_private(path: &Path) -> io::Result<File> {
     options().create(true).truncate(false).open(path)
@@ -98,5 +112,25 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert!(is_private(&path).unwrap());
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_private_file_never_takes_the_place_of_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.pem");
+        write_new_private(&path, b"first").unwrap();
+        assert!(is_private(&path).unwrap());
+        assert_eq!(write_new_private(&path, b"second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_private_file_is_not_written_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (folder.path().join("keys.pem"), folder.path().join("elsewhere"));
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert_eq!(write_new_private(&path, b"secret").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(!elsewhere.exists());
     }
 }

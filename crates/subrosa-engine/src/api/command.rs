@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use subrosa_types::{DeviceId, GroupTitle, IdempotencyKey, MessageId, Role, Username};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A password on its way into the engine. Never shown by `Debug`; wiped when dropped.
-#[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+/// A password on its way into the engine, or a private key on its way out of it. Never shown by `Debug`; wiped when
+/// dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(pub String);
 
 impl fmt::Debug for Secret {
@@ -222,6 +223,18 @@ pub enum Command {
         name: Username,
         /// Mark it as compared (and accept a changed key).
         confirm: bool,
+    },
+    /// Compares the safety number with what the other side shows, and marks it as compared if it is the same.
+    Compare {
+        /// With whom.
+        name: Username,
+        /// The URI in the other side's QR code.
+        uri: String,
+    },
+    /// The account's and this device's keys. Private ones never leave the process of the engine.
+    ExportKeys {
+        /// The private keys, too.
+        danger_private: bool,
     },
     /// How the engine stands.
     Status,

@@ -12,6 +12,6 @@ pub use command::{Command, Secret, Target, Wait};
 pub use event::Event;
 pub use failure::{Failure, FailureCode};
 pub use reply::{
-    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, InviteKind, InviteLinkRow, InviteRow, MemberRow, MessageRow, Reply,
-    RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
+    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, InviteKind, InviteLinkRow, InviteRow, KeyOwner, KeyRow, MemberRow,
+    MessageRow, Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
 };

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use subrosa_types::{ConversationId, DeviceId, IdempotencyKey, MessageId, Role, Timestamp};
 
+use super::Secret;
+
 /// The answer to a [`super::Command`]; which variant belongs to which command is said at each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", content = "value", rename_all = "snake_case")]
@@ -50,10 +52,13 @@ pub enum Reply {
     RoleLog(Vec<RoleLogRow>),
     /// Invite link create (one), list.
     InviteLinks(Vec<InviteLinkRow>),
-    /// Verify.
+    /// Verify, compare.
     SafetyNumber {
         /// 60 digits in groups of five.
         digits: String,
+        /// 18 words.
+        #[serde(default)]
+        words: String,
         /// For a QR code.
         uri: String,
         /// Whether it is marked as compared.
@@ -61,8 +66,36 @@ pub enum Reply {
         /// Whether the key changed since it was last accepted.
         changed: bool,
     },
+    /// Export keys.
+    Keys(Vec<KeyRow>),
     /// Status.
     Status(Status),
+}
+
+/// Whose key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyOwner {
+    /// The account: it certifies devices, and is what a safety number is made of.
+    Account,
+    /// This device: it signs in, and signs messages.
+    Device,
+}
+
+/// An Ed25519 key, for an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// Whose it is.
+    pub owner: KeyOwner,
+    /// Its id.
+    pub id: String,
+    /// The account's name.
+    pub name: String,
+    /// The public key: SubjectPublicKeyInfo in PEM.
+    pub public: String,
+    /// The private key: PKCS#8 in PEM. It does not serialise, so it never passes the socket.
+    #[serde(skip)]
+    pub danger_private: Option<Secret>,
 }
 
 /// Who a profile is.

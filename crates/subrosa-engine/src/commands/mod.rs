@@ -7,6 +7,7 @@
 
 mod access;
 mod devices;
+mod export;
 mod groups;
 mod invites;
 mod people;
@@ -210,6 +211,7 @@ impl Engine {
             Command::Status => Ok(Turn::Finish(self.status()?)),
             Command::ChangedKeys => Ok(Turn::Finish(self.view(&running.command.clone())?)),
             _ if self.profile.is_none() => Ok(Turn::Finish(Err(self.no_profile()?))),
+            Command::ExportKeys { danger_private } => Ok(Turn::Finish(self.export_keys(*danger_private))),
             Command::WhoAmI if self.knows_own_role() => Ok(Turn::Finish(self.who_am_i())),
             Command::MarkRead { messages } => {
                 crate::store::messages::mark_read(&self.connection, messages)?;
@@ -250,7 +252,7 @@ impl Engine {
             Command::GroupRename { group, title } => self.run_rename(group, title, now),
             Command::Accept { id: what } => self.run_accept(id, what, now),
             Command::Decline { id: what } => self.run_decline(id, what),
-            Command::RoleSet { name, .. } | Command::Verify { name, .. } => {
+            Command::RoleSet { name, .. } | Command::Verify { name, .. } | Command::Compare { name, .. } => {
                 Ok(Turn::Go(names(std::slice::from_ref(name))))
             }
             Command::Devices | Command::RevokeDevice { .. } | Command::LogOut => Ok(self.ask_own_devices(id)),
@@ -259,6 +261,7 @@ impl Engine {
                 Ok(self.ask_invite_links(id, command, now))
             }
             Command::Status => Ok(Turn::Finish(self.status()?)),
+            Command::ExportKeys { danger_private } => Ok(Turn::Finish(self.export_keys(*danger_private))),
             Command::MarkRead { .. } => Ok(Turn::Finish(Ok(Reply::Done))),
         }
     }
@@ -314,6 +317,7 @@ impl Engine {
             Command::GroupRemove { group, members } => self.run_change(group, members, &accounts, false),
             Command::RoleSet { role, .. } => self.run_role_set(id, &accounts, *role, now),
             Command::Verify { name, confirm } => self.run_verify(name, &accounts, *confirm),
+            Command::Compare { name, uri } => self.run_compare(name, &accounts, uri),
             _ => Err(Fault::Protocol("names for a command that has none")),
         }
     }

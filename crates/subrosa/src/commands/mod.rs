@@ -4,6 +4,7 @@ pub mod account;
 pub mod chat;
 pub mod devices;
 pub mod doctor;
+pub mod export;
 pub mod group;
 pub mod invite_link;
 pub mod invites;
@@ -114,6 +115,7 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Role(command) => role::run(&context, command).await,
         Command::InviteLink(command) => invite_link::run(&context, command).await,
         Command::Verify(arguments) => verify::run(&context, arguments).await,
+        Command::Export(arguments) => export::run(&context, arguments).await,
         Command::Chat(arguments) => chat::run(&context, arguments).await,
         Command::Doctor => doctor::run(&context).await,
     }

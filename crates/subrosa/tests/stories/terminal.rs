@@ -48,6 +48,16 @@ fn two_different_passwords_are_no_password() {
 }
 
 #[test]
+fn the_safety_number_is_drawn_as_a_code_where_it_can_be_scanned() {
+    let server = Server::start();
+    let [alice, _bob] = server.people(["alice", "bob"]);
+    let outcome = in_a_terminal(&alice, &["verify", "@bob"]).finish().succeeded();
+    let code = outcome.stdout.lines().filter(|line| line.starts_with("████") && line.trim_end().ends_with("████"));
+    assert_eq!(code.count(), 23, "all of it, on a screen of 24 rows: {outcome}");
+    assert!(outcome.stdout.lines().last().is_some_and(|line| line.starts_with("████")), "{outcome}");
+}
+
+#[test]
 fn the_console_works_at_a_terminal() {
     let server = Server::start();
     let [alice, bob] = server.people(["alice", "bob"]);
