@@ -149,6 +149,10 @@ impl Profile {
     /// # Errors
     /// [`ProfileError::Io`] when the folder cannot be looked at.
     pub fn close_to_others(&self) -> Result<Vec<(PathBuf, bool)>, ProfileError> {
+        if !self.exists()? {
+            // What stands there is not ours to close; see [`Self::prepare`].
+            return Ok(Vec::new());
+        }
         let close = |path: PathBuf| {
             let closed = private::make_private(&path).and_then(|()| private::is_private(&path)).unwrap_or(false);
             (path, closed)
@@ -215,6 +219,9 @@ mod tests {
         std::fs::write(profile.key_file(), b"").unwrap();
         std::fs::set_permissions(profile.key_file(), std::fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(profile.exposed().unwrap(), [profile.key_file()]);
+        assert!(profile.close_to_others().unwrap().is_empty(), "a folder that is no profile is not ours");
+        std::fs::write(profile.manifest(), b"").unwrap();
+        std::fs::set_permissions(profile.manifest(), std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(profile.close_to_others().unwrap(), [(profile.key_file(), true)]);
         assert!(profile.exposed().unwrap().is_empty());
     }
