@@ -110,7 +110,7 @@ pub const fn is_passing(refused: &Refusal) -> bool {
 pub fn kept(refused: &Refusal) -> Failure {
     let failure = refusal(refused);
     let why = failure.message.split(';').next().unwrap_or_default();
-    Failure { message: format!("{why}; what you asked for is kept and done when it can be"), ..failure }
+    Failure { message: format!("{why}; what you asked for is kept and done when it can be"), kept: true, ..failure }
 }
 
 /// Wrong user and wrong password: the same words.

@@ -9,8 +9,8 @@
 //!    `{"method":"rows","params":{"id":7,"rows":[…]}}`; the answer carries the rest.
 //! 4. `subscribe` asks for events: `{"method":"event","params":{"event":"message",…}}`. A subscriber that is too slow gets
 //!    `{"method":"missed"}` instead of what it missed, and reads again.
-//! 5. An error has the exit code of the command line as its code and `{"code","kind"}` as data. The kind `engine_leaving`
-//!    says that the command was not started on, because the process is ending: connect anew.
+//! 5. An error has the exit code of the command line as its code and `{"code","kind","kept"}` as data. The kind
+//!    `engine_leaving` says that the command was not started on, because the process is ending: connect anew.
 //!
 //! Invariant: only the user who owns the profile gets in (folder 0700, socket 0600, and the peer's user id is checked).
 

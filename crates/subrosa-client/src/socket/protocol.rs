@@ -110,7 +110,7 @@ pub fn answer_lines(id: &Value, answer: &Result<Reply, Failure>) -> Vec<String> 
     let reply = match answer {
         Ok(reply) => reply,
         Err(failure) => {
-            let data = json!({"code": failure.code, "kind": failure.kind});
+            let data = json!({"code": failure.code, "kind": failure.kind, "kept": failure.kept});
             return vec![error_line(id, failure.code.exit_code().into(), &failure.message, &data)];
         }
     };
@@ -204,7 +204,8 @@ pub fn parse_incoming(line: &[u8]) -> Result<Incoming, serde_json::Error> {
 fn failure_of(error: Refused) -> Failure {
     let code = serde_json::from_value(error.data["code"].clone()).unwrap_or(FailureCode::Unexpected);
     let kind = error.data["kind"].as_str().map_or_else(|| format!("rpc_{}", error.code), str::to_owned);
-    Failure { code, kind, message: error.message }
+    let kept = error.data["kept"].as_bool().unwrap_or(false);
+    Failure { code, kind, message: error.message, kept }
 }
 
 /// Puts an answer together.

@@ -44,12 +44,15 @@ pub struct Failure {
     pub kind: String,
     /// One sentence for people: what happened and what to do next.
     pub message: String,
+    /// Whether what was asked for is kept on this device, and done as soon as it can be.
+    #[serde(default)]
+    pub kept: bool,
 }
 
 impl Failure {
     /// A failure of this class.
     pub fn new(code: FailureCode, kind: &str, message: impl Into<String>) -> Self {
-        Self { code, kind: kind.to_owned(), message: message.into() }
+        Self { code, kind: kind.to_owned(), message: message.into(), kept: false }
     }
 
     /// Refused by the user's own state or words.

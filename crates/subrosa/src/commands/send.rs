@@ -5,7 +5,7 @@ use std::io::{Read, stdin};
 use clap::{Args, ValueEnum};
 use rand_core::{OsRng, RngCore};
 use sha2::{Digest, Sha256};
-use subrosa_client::api::{Command, Failure, FailureCode, Reply, SendState, Target, Wait};
+use subrosa_client::api::{Command, Failure, FailureCode, Reply, SendState, SentRow, Target, Via, Wait};
 use subrosa_types::{IdempotencyKey, limits};
 
 use super::Context;
@@ -59,7 +59,14 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
         WaitFor::Delivered => Wait::Delivered,
     };
     let id = Some(id.map_or_else(fresh_id, |word| id_of(&word)));
-    let reply = context.ask(Command::Send { to, text, id, wait }).await?;
+    let reply = match (context.ask(Command::Send { to, text, id, wait }).await, id) {
+        (Err(failure), Some(id)) if failure.kept => {
+            let queued = SentRow { id, state: SendState::Queued, via: Via::Server };
+            render::reply(context.out, &Reply::Sent(queued))?;
+            return Err(failure);
+        }
+        (answer, _) => answer?,
+    };
     render::reply(context.out, &reply)?;
     match reply {
         Reply::Sent(sent) if sent.state == SendState::Queued => Err(queued(1)),
