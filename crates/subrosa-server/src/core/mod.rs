@@ -24,6 +24,7 @@ mod failure;
 mod faults;
 mod greeting;
 mod identity;
+mod in_order;
 mod ordering;
 mod rate;
 mod removal;

@@ -15,14 +15,11 @@ use std::net::IpAddr;
 
 use subrosa_crypto::Channel;
 use subrosa_types::name::Username;
-use subrosa_types::{AccountId, ConversationId, DeviceId, IdempotencyKey, Timestamp, limits};
-use subrosa_wire::Refusal;
+use subrosa_types::{AccountId, DeviceId};
 
+use super::in_order::InOrder;
 use super::rate::Bucket;
 use crate::store::{AccountNo, DeviceNo};
-
-/// How long a message that was refused for now is waited for, in milliseconds: longer than those behind it are on their way.
-const TURN_MS: i64 = 10_000;
 
 /// Names a connection as long as the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,33 +74,8 @@ pub(crate) struct Session {
     pub(crate) messages: Bucket,
     /// What else it may ask for that costs.
     pub(crate) changes: Bucket,
-    /// Whose turn it is where messages were refused for now.
-    pub(crate) turns: Turns,
-}
-
-/// The message of a conversation that was refused for now. What was sent behind it must not overtake it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Turns(BTreeMap<ConversationId, (IdempotencyKey, Timestamp, Refusal)>);
-
-impl Turns {
-    /// Whether this message may come now, or else what is said to it.
-    pub(crate) fn check(&mut self, id: ConversationId, key: IdempotencyKey, now: Timestamp) -> Result<(), Refusal> {
-        match self.0.get(&id) {
-            None => Ok(()),
-            Some((first, until, refusal)) if *first != key && *until > now => Err(*refusal),
-            Some(_) => {
-                self.0.remove(&id);
-                Ok(())
-            }
-        }
-    }
-
-    /// This message was refused for now: it is the next one, unless there is one before it.
-    pub(crate) fn refused(&mut self, id: ConversationId, key: IdempotencyKey, now: Timestamp, refusal: Refusal) {
-        if self.0.len() < limits::REQUESTS_IN_FLIGHT {
-            self.0.entry(id).or_insert((key, now.plus_millis(TURN_MS), refusal));
-        }
-    }
+    /// Where messages were refused for now, and which comes next.
+    pub(crate) in_order: InOrder,
 }
 
 /// All connections, and which device is on which.
@@ -119,8 +91,8 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     pub(crate) fn connect(&mut self, id: SessionId, peer: Peer) {
-        let (messages, changes, turns) = (Bucket::default(), Bucket::default(), Turns::default());
-        self.all.insert(id, Session { peer, stage: Stage::Fresh, messages, changes, turns });
+        let (messages, changes, in_order) = (Bucket::default(), Bucket::default(), InOrder::default());
+        self.all.insert(id, Session { peer, stage: Stage::Fresh, messages, changes, in_order });
     }
 
     /// Forgets a session; returns who was logged in.

@@ -118,7 +118,7 @@ impl<'a> Staged<'a> {
                         && let Ok(key) = IdempotencyKey::from_slice(&append.idempotency_key)
                         && let Some(session) = self.core.state.sessions.find_mut(job.session)
                     {
-                        session.turns.refused(id, key, self.now, refusal);
+                        session.in_order.refused(id, key, self.now, refusal);
                     }
                     self.effects.refuse(job.session, frame.id, refusal);
                 }

@@ -70,12 +70,12 @@ impl Turn<'_> {
     }
 
     /// Refuses a message that overtakes one of the same conversation which was refused for now.
-    pub(crate) fn check_turn(&mut self, conversation: ConversationId, key: IdempotencyKey) -> Result<(), Failure> {
+    pub(crate) fn check_order(&mut self, conversation: ConversationId, key: IdempotencyKey) -> Result<(), Failure> {
         let now = self.now;
         let Some(session) = self.state.sessions.find_mut(self.session) else {
             return Err(ErrorCode::OutOfState.into());
         };
-        Ok(session.turns.check(conversation, key, now)?)
+        Ok(session.in_order.check(conversation, key, now)?)
     }
 
     /// Counts a message of this session's device. If it is one too many, those behind it wait until it comes again.
@@ -85,7 +85,7 @@ impl Turn<'_> {
         self.limit(rate, |session| {
             session.messages.take(rate, now).inspect_err(|wait| {
                 let refusal = Refusal::retry_after(ErrorCode::RateLimited, *wait);
-                session.turns.refused(conversation, key, now, refusal);
+                session.in_order.refused(conversation, key, now, refusal);
             })
         })
     }

@@ -129,7 +129,7 @@ async fn print_all(
 /// What comes of `work`, unless a signal is there before it.
 async fn unless_ended<T>(signals: &mut Signals, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
-        // What has come is taken: the store has noted it as read.
+        // What has come is shown before a signal is looked at.
         biased;
         done = work => Some(done),
         () = signals.next() => None,

@@ -51,7 +51,7 @@ pub(crate) fn handle(turn: &mut Turn<'_>, request_id: u64, request: &Append) -> 
         return Ok(());
     }
     let (epoch, head) = (conversation.record.epoch, conversation.head);
-    turn.check_turn(id, key)?;
+    turn.check_order(id, key)?;
     if message.epoch != epoch && !faults.accept_old_epoch() {
         return Err(Refusal::stale(epoch.0, head.0).into());
     }
