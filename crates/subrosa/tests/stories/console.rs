@@ -133,12 +133,17 @@ fn up_does_the_main_job_in_one_step() {
     let bob = server.profile("bob").through(&link).sign_up();
     bob.send("@alice", "what a fast set-up");
     first.expect_text("what a fast set-up");
+    // Who accepts a chat writes there, if nothing else was chosen.
+    first.say("/accept @bob");
+    first.expect_error("you write to @bob now");
+    first.say("as fast as you were");
     // A second window of the same person, and a command, go on beside the first.
     let mut window = up(PASSWORD);
     window.expect_error("you are @alice");
     let alice = server.profile("alice").at(&home);
     alice.send("@bob", "is it not?");
     window.expect_text("is it not?");
+    assert!(bob.history("@alice").ends_with(&["alice: as fast as you were".into(), "alice: is it not?".into()]));
     window.say("EXIT");
     window.finish().succeeded();
     for file in crate::harness::absence::files_under(&home) {

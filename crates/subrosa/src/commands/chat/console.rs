@@ -144,6 +144,11 @@ impl Console {
 
     async fn ask(&mut self, command: Command) -> Outcome {
         let brings_messages = matches!(command, Command::Accept { .. } | Command::Reload);
+        // Who accepts a chat and has chosen none wants to write there.
+        let accepted = match &command {
+            Command::Accept { id } if self.chosen.is_none() => id.parse::<Target>().ok(),
+            _ => None,
+        };
         match self.client.call(command).await {
             Ok(reply) => render::reply(self.out, &reply)?,
             Err(failure) => return self.complain(&failure),
@@ -152,7 +157,10 @@ impl Console {
             let items = self.feed.digest(Notice::Missed).await?;
             self.show(items).await?;
         }
-        Ok(())
+        match accepted {
+            Some(target) => self.turn_to(target).await,
+            None => Ok(()),
+        }
     }
 
     async fn turn_to(&mut self, target: Target) -> Outcome {
