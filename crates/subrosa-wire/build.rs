@@ -2,7 +2,7 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = protox::compile(["proto/frames.proto", "proto/statements.proto"], ["proto"])?;
+    let files = protox::compile(["proto/frames.proto", "proto/statements.proto", "proto/direct.proto"], ["proto"])?;
     prost_build::Config::new()
         .bytes([
             ".subrosa.v1.Append.message",

@@ -11,14 +11,26 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 ///
 /// What the table guards: the server cannot link the engine, so it cannot hold what decrypts; the crates from `types` to
 /// `engine` cannot open a socket; interactors reach everything through the client.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("subrosa-types", &[]),
     ("subrosa-wire", &["subrosa-types"]),
     ("subrosa-crypto", &["subrosa-types", "subrosa-wire"]),
-    ("subrosa-mls", &["subrosa-types"]),
+    ("subrosa-mls", &["subrosa-types", "subrosa-wire", "subrosa-crypto"]),
     ("subrosa-engine", &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls"]),
     ("subrosa-net", &["subrosa-types", "subrosa-wire", "subrosa-crypto"]),
-    ("subrosa-client", &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-engine", "subrosa-net"]),
+    ("subrosa-direct", &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls", "subrosa-net"]),
+    (
+        "subrosa-client",
+        &[
+            "subrosa-types",
+            "subrosa-wire",
+            "subrosa-crypto",
+            "subrosa-mls",
+            "subrosa-engine",
+            "subrosa-net",
+            "subrosa-direct",
+        ],
+    ),
     ("subrosa-server", &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls"]),
     (
         "subrosa",
@@ -28,6 +40,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "subrosa-crypto",
             "subrosa-engine",
             "subrosa-net",
+            "subrosa-direct",
             "subrosa-client",
             "subrosa-server",
         ],
