@@ -22,6 +22,7 @@ const TITLE: &str = "subrosa.title";
 const JOINED: &str = "subrosa.joined";
 const ASKS_DELIVERED: &str = "subrosa.asks-delivered";
 const DELIVERED: &str = "subrosa.delivered";
+const DIRECT: &str = "subrosa.direct";
 const RENDER: u64 = 1;
 const SESSION: u64 = 7;
 
@@ -42,6 +43,8 @@ pub struct Content {
     pub asks_delivered: bool,
     /// This message of the other side has arrived.
     pub delivered: Option<MessageId>,
+    /// Encoded signals about direct links.
+    pub direct: Option<Vec<u8>>,
 }
 
 /// Bytes that are no content. Whoever encrypted them is to blame.
@@ -63,7 +66,16 @@ impl Content {
 
     /// A message that people do not see.
     pub const fn control(id: MessageId, sent_at: Timestamp) -> Self {
-        Self { id, sent_at, text: None, title: None, joined: false, asks_delivered: false, delivered: None }
+        Self {
+            id,
+            sent_at,
+            text: None,
+            title: None,
+            joined: false,
+            asks_delivered: false,
+            delivered: None,
+            direct: None,
+        }
     }
 
     /// The bytes, version byte in front.
@@ -80,6 +92,9 @@ impl Content {
         }
         if let Some(delivered) = self.delivered {
             extensions.push((DELIVERED.into(), Value::Bytes(delivered.to_vec())));
+        }
+        if let Some(direct) = &self.direct {
+            extensions.push((DIRECT.into(), Value::Bytes(direct.clone())));
         }
         let part = self.text.as_ref().map_or_else(
             || vec![Value::from(SESSION), "".into(), Value::from(0_u8)],
@@ -134,6 +149,7 @@ impl Content {
                     let id = value.into_bytes().map_err(|_| ContentError::Malformed)?;
                     content.delivered = Some(MessageId::from_slice(&id).map_err(|_| ContentError::Malformed)?);
                 }
+                Some(DIRECT) => content.direct = Some(value.into_bytes().map_err(|_| ContentError::Malformed)?),
                 _ => {}
             }
         }
@@ -173,6 +189,7 @@ mod tests {
             joined: true,
             asks_delivered: true,
             delivered: Some(MessageId::from_bytes([9; 16])),
+            direct: Some(vec![4, 5]),
             ..Content::text(MessageId::from_bytes([7; 16]), Timestamp(1_700_000_000_000), "سلام".into())
         }
     }

@@ -14,6 +14,7 @@ use subrosa_wire::proto::client_frame;
 
 use crate::api::{Command, Event, Failure, FailureCode, Reply};
 use crate::commands::Running;
+use crate::direct::{Direct, RoadId, RoadOrder};
 use crate::fault::{Fault, Outcome};
 use crate::outgoing::Outgoing;
 use crate::people::VerifiedLeaves;
@@ -54,6 +55,10 @@ pub struct Faults {
     pub ignore_changed_key: bool,
     /// Advance the cursor in another transaction than the message.
     pub advance_before_store: bool,
+    /// Take in what comes over a link before what the log had at that time.
+    pub take_direct_early: bool,
+    /// Count a message as delivered as soon as it is sent over a link.
+    pub trust_link: bool,
 }
 
 /// Names a command until its answer comes.
@@ -69,6 +74,8 @@ pub enum Output {
     Disconnect,
     /// Send this frame.
     Transmit(Bytes),
+    /// Something is wanted of a direct link.
+    Road(RoadId, RoadOrder),
     /// For who watches.
     Event(Event),
     /// The answer to a command.
@@ -97,10 +104,11 @@ pub struct Engine {
     pub(crate) requests: Requests,
     pub(crate) sync: Sync,
     pub(crate) outgoing: Outgoing,
+    pub(crate) direct: Direct,
     pub(crate) running: BTreeMap<CommandId, Running>,
     next_command: u64,
     /// The time of the last input.
-    last: Timestamp,
+    pub(crate) last: Timestamp,
     staged: Vec<Output>,
     outputs: VecDeque<Output>,
 }
@@ -130,6 +138,7 @@ impl Engine {
             requests: Requests::default(),
             sync: Sync::default(),
             outgoing: Outgoing::default(),
+            direct: Direct::default(),
             running: BTreeMap::new(),
             next_command: 0,
             last: now,
@@ -197,6 +206,7 @@ impl Engine {
             self.session_target().and_then(|_| self.session.next_timeout()),
             self.requests.deadline(),
             self.outgoing.next_timeout(),
+            self.direct.next_timeout(),
             self.running.values().map(Running::deadline).min(),
         ]
         .into_iter()
@@ -206,7 +216,7 @@ impl Engine {
 
     /// Whether nothing that went to the server waits for its answer. A process that ends before leaves work to the next one.
     pub fn is_idle(&self) -> bool {
-        !self.session.is_online() || self.requests.is_empty()
+        (!self.session.is_online() || self.requests.is_empty()) && !self.direct.is_busy()
     }
 
     /// The next thing to do or tell. Call until `None` after every input.
@@ -215,7 +225,7 @@ impl Engine {
     }
 
     /// One input, one transaction. What `handle` stages leaves only if the commit succeeds.
-    fn input(&mut self, now: Timestamp, handle: impl FnOnce(&mut Self) -> Outcome) {
+    pub(crate) fn input(&mut self, now: Timestamp, handle: impl FnOnce(&mut Self) -> Outcome) {
         self.follow_clock(now);
         let before = (self.running.keys().copied().collect(), self.sync.untold());
         if let Err(fault) = self.transaction(now, handle) {
@@ -230,6 +240,7 @@ impl Engine {
             self.session.set_back(back);
             self.requests.set_back(back);
             self.outgoing.set_back(back);
+            self.direct.set_back(back);
             self.running.values_mut().for_each(|running| running.set_back(back));
         }
         self.last = now;
@@ -252,6 +263,7 @@ impl Engine {
         // for them, they run again. Whatever were left undone here would wait for an input that may never come.
         for round in 0..SETTLING_ROUNDS {
             self.drive_sync(now)?;
+            self.drive_direct(now)?;
             self.drive_outgoing(now)?;
             if !self.drive_commands(now)? && round > 0 {
                 break;
@@ -298,6 +310,9 @@ impl Engine {
         self.requests.clear();
         self.sync = Sync::with(untold);
         self.outgoing = Outgoing::default();
+        for id in self.direct.forget_links() {
+            self.outputs.push_back(Output::Road(id, RoadOrder::Close));
+        }
         if self.session.end(now) {
             self.outputs.push_back(Output::Disconnect);
         }
@@ -322,7 +337,7 @@ impl Engine {
             None => None,
         };
         self.roles = store::role_log::load(&self.connection)?;
-        Ok(())
+        self.load_policy()
     }
 
     pub(crate) fn stage(&mut self, output: Output) {

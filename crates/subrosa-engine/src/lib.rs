@@ -20,6 +20,7 @@
 pub mod api;
 mod commands;
 pub mod content;
+mod direct;
 mod engine;
 mod fault;
 mod incoming;
@@ -32,6 +33,7 @@ mod sync;
 mod watch;
 mod words;
 
+pub use direct::{DirectPolicy, RoadId, RoadOrder};
 #[cfg(feature = "planted-faults")]
 pub use engine::Faults;
 pub use engine::{CommandId, Config, Engine, OpenError, Output};

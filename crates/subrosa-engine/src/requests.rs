@@ -6,6 +6,7 @@ use bytes::Bytes;
 use subrosa_types::{AccountId, ConversationId, IdempotencyKey, Timestamp, Username, limits};
 use subrosa_wire::proto::{ClientFrame, Part, client_frame};
 
+use crate::direct::RoadId;
 use crate::engine::CommandId;
 
 /// What a request was for. One variant a kind of answer.
@@ -43,6 +44,8 @@ pub enum Pending {
     Reserve(u64),
     /// Heads of all conversations.
     Heads,
+    /// A pass for the server's relay.
+    RelayPass(RoadId),
     /// A step of a command.
     Command(CommandId),
 }

@@ -285,6 +285,10 @@ impl Engine {
                 self.commit_accepted(id, key, Sequence(committed.sequence), Timestamp(committed.at))
             }
             (Pending::Heads, answer::Body::ConversationList(list)) => self.take_heads(&list.conversations),
+            (Pending::RelayPass(road), answer::Body::RelayPass(pass)) => {
+                self.take_pass(road, pass.relay, now);
+                Ok(())
+            }
             (Pending::Acknowledged | Pending::Published, answer::Body::Done(_)) => Ok(()),
             _ => Err(Fault::Protocol("an answer of another kind than the request")),
         }
@@ -313,6 +317,10 @@ impl Engine {
             Pending::Welcome(_) => self.skip_inbox_item("the invitation is no longer there"),
             Pending::GroupInfo(id) => {
                 self.sync.joinable.remove(&id);
+                Ok(())
+            }
+            Pending::RelayPass(road) => {
+                self.take_pass(road, None, now);
                 Ok(())
             }
             // Try again on another connection.

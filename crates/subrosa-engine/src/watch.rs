@@ -16,7 +16,12 @@ impl Engine {
     /// How many things from the server wait in memory: log entries, inbox items, accounts to look up.
     pub fn waiting_in_memory(&self) -> usize {
         let entries: usize = self.sync.logs.values().map(LogBuffer::len).sum();
-        entries + self.sync.heads.len() + self.sync.inbox.len() + self.sync.wanted.len() + self.sync.unannounced.len()
+        entries
+            + self.direct.waiting_in_memory()
+            + self.sync.heads.len()
+            + self.sync.inbox.len()
+            + self.sync.wanted.len()
+            + self.sync.unannounced.len()
     }
 
     /// The store. Writing to it behind the engine's back is no good idea.

@@ -68,6 +68,7 @@ pub fn refusal(refusal: &Refusal) -> Failure {
         ErrorCode::NoKeyPackage => {
             (Policy, "no_device", "they have no device that could be reached; ask them to log in, then try again".into())
         }
+        ErrorCode::NoRelay => (Policy, "no_relay", "this server has no relay for direct links".into()),
         ErrorCode::RateLimited => {
             (RateLimited, "rate_limited", format!("too many at once; try again in {wait} s"))
         }

@@ -285,6 +285,8 @@ impl Harness {
                         self.to_server.push_back((session, frame));
                     }
                 }
+                // Nobody follows these devices, so they never ask for a link.
+                Output::Road(..) => {}
                 Output::Event(event) => self.devices[device.0].events.push(event),
                 Output::Finished(id, answer) => {
                     self.devices[device.0].finished.insert(id, answer);

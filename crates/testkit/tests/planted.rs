@@ -56,6 +56,16 @@ fn a_client_that_moves_its_cursor_before_the_message_is_stored_is_caught() {
 }
 
 #[test]
+fn a_client_that_takes_from_a_link_what_was_said_behind_the_log_is_caught() {
+    caught(&engine(EngineFaults { take_direct_early: true, ..EngineFaults::default() }));
+}
+
+#[test]
+fn a_client_that_counts_on_a_link_without_confirmation_is_caught() {
+    caught(&engine(EngineFaults { trust_link: true, ..EngineFaults::default() }));
+}
+
+#[test]
 fn a_client_that_does_not_check_roles_is_caught_when_the_server_does_not_either() {
     let found = caught(&Options {
         engine_faults: EngineFaults { skip_role_check: true, ..EngineFaults::default() },

@@ -28,8 +28,9 @@ fn after_every_trouble_everybody_has_every_message_once_and_in_order() {
     let harvest = run_all(from, count, 2, 5, &options);
     let messages: usize = harvest.summaries.iter().map(|(_, summary)| summary.messages).sum();
     let lies: u32 = harvest.summaries.iter().map(|(_, summary)| summary.lies).sum();
+    let carried: u32 = harvest.summaries.iter().map(|(_, summary)| summary.carried).sum();
     println!(
-        "{} worlds, {messages} messages, {lies} lies, {:.1} worlds a second",
+        "{} worlds, {messages} messages, {carried} frames over direct links, {lies} lies, {:.1} worlds a second",
         harvest.summaries.len(),
         harvest.summaries.len() as f64 / began.elapsed().as_secs_f64()
     );
@@ -39,6 +40,7 @@ fn after_every_trouble_everybody_has_every_message_once_and_in_order() {
     assert!(harvest.violations.is_empty(), "{} worlds broke", harvest.violations.len());
     if count >= 1_000 && options.lie.is_none() {
         // Nothing was found: was everything tried?
+        assert!(carried > 10_000, "only {carried} frames went over direct links");
         for lie in Lie::ALL.into_iter().filter(|lie| *lie != Lie::IllegalCommit) {
             let told = harvest.summaries.iter().any(|(_, summary)| summary.lie == Some(lie) && summary.lies > 0);
             assert!(told, "in none of {count} worlds the server told a lie of the kind {lie:?}");

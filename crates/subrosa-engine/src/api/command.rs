@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::direct::DirectPolicy;
 use subrosa_types::{DeviceId, GroupTitle, IdempotencyKey, MessageId, Role, Username};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -236,6 +238,13 @@ pub enum Command {
         /// The private keys, too.
         danger_private: bool,
     },
+    /// When this account makes direct links, and how it is from now on.
+    Direct {
+        /// The new policy; `None` only asks.
+        policy: Option<DirectPolicy>,
+    },
+    /// Somebody follows this profile from now on: direct links are worth making. Answered at once.
+    Follow,
     /// How the engine stands.
     Status,
 }

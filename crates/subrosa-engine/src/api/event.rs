@@ -60,6 +60,13 @@ pub enum Event {
         /// The device's name.
         device: String,
     },
+    /// A direct link of a chat came up, or is gone.
+    Direct {
+        /// The chat.
+        chat: String,
+        /// Whether it is there now.
+        up: bool,
+    },
     /// Something from outside was refused or dropped; nothing was lost that was valid.
     Warning {
         /// Stable word.

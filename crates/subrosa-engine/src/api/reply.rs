@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use subrosa_types::{ConversationId, DeviceId, IdempotencyKey, MessageId, Role, Timestamp};
 
+use crate::direct::DirectPolicy;
+
 use super::Secret;
 
 /// The answer to a [`super::Command`]; which variant belongs to which command is said at each.
@@ -17,6 +19,8 @@ pub enum Reply {
     Devices(Vec<DeviceRow>),
     /// Send.
     Sent(SentRow),
+    /// When direct links are made.
+    Direct(DirectPolicy),
     /// Read.
     Messages(Vec<MessageRow>),
     /// Changed keys.

@@ -173,6 +173,10 @@ impl Engine {
                 running.ended = self.session.ended;
                 self.run(id, &running.command.clone(), now)
             }
+            Step::AwaitSync if self.goes_without_server(&running.command.clone(), now)? => {
+                running.deadline = now.plus_millis(RUN_MS);
+                self.run(id, &running.command.clone(), now)
+            }
             Step::AwaitSync => {
                 let failed = self.session.ended > running.ended;
                 if late || (failed && (is_local(&running.command) || self.session.is_hopeless())) {
@@ -189,6 +193,14 @@ impl Engine {
             Step::AwaitTitle { conversation, key } => self.await_title(conversation, key, late),
             Step::AwaitFounding if late => Ok(Turn::Finish(Err(words::unreachable(&self.session.reason)))),
             step @ (Step::Ask(_) | Step::Session | Step::AwaitFounding) => Ok(Turn::Wait(step)),
+        }
+    }
+
+    /// A message that links carry does not wait for a server that is away.
+    fn goes_without_server(&mut self, command: &Command, now: Timestamp) -> Outcome<bool> {
+        match command {
+            Command::Send { to, .. } if !self.session.is_online() => self.reaches_directly(to, now),
+            _ => Ok(false),
         }
     }
 
@@ -210,9 +222,19 @@ impl Engine {
             }
             Command::Status => Ok(Turn::Finish(self.status()?)),
             Command::ChangedKeys => Ok(Turn::Finish(self.view(&running.command.clone())?)),
+            Command::Follow => {
+                self.follow()?;
+                Ok(Turn::Finish(Ok(Reply::Done)))
+            }
             _ if self.profile.is_none() => Ok(Turn::Finish(Err(self.no_profile()?))),
             Command::ExportKeys { danger_private } => Ok(Turn::Finish(self.export_keys(*danger_private))),
             Command::WhoAmI if self.knows_own_role() => Ok(Turn::Finish(self.who_am_i())),
+            Command::Direct { policy } => {
+                if let Some(policy) = *policy {
+                    self.set_direct_policy(policy, now)?;
+                }
+                Ok(Turn::Finish(Ok(Reply::Direct(self.direct_policy()))))
+            }
             Command::MarkRead { messages } => {
                 crate::store::messages::mark_read(&self.connection, messages)?;
                 Ok(Turn::Finish(Ok(Reply::Done)))
@@ -262,7 +284,7 @@ impl Engine {
             }
             Command::Status => Ok(Turn::Finish(self.status()?)),
             Command::ExportKeys { danger_private } => Ok(Turn::Finish(self.export_keys(*danger_private))),
-            Command::MarkRead { .. } => Ok(Turn::Finish(Ok(Reply::Done))),
+            Command::Follow | Command::Direct { .. } | Command::MarkRead { .. } => Ok(Turn::Finish(Ok(Reply::Done))),
         }
     }
 

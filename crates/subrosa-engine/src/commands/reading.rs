@@ -3,7 +3,7 @@
 use subrosa_types::MessageId;
 
 use super::groups::not_active;
-use crate::api::{ChatKind, Failure, MessageRow, Reply, Target, Via};
+use crate::api::{ChatKind, Failure, MessageRow, Reply, Target};
 use crate::content::Content;
 use crate::engine::Engine;
 use crate::fault::Outcome;
@@ -48,7 +48,7 @@ impl Engine {
         let mut shown = Vec::new();
         for stored in messages::select(&self.connection, &selection)? {
             if let Some(row) = rows.iter().find(|row| row.id == stored.conversation) {
-                shown.extend(self.message_row(row, &stored, Via::Server)?);
+                shown.extend(self.message_row(row, &stored)?);
             }
         }
         if shown.is_empty() && !all && chat.is_some() {
@@ -72,12 +72,7 @@ impl Engine {
     }
 
     /// A message for people; `None` if it has nothing that they see.
-    pub(crate) fn message_row(
-        &mut self,
-        row: &Conversation,
-        stored: &StoredMessage,
-        via: Via,
-    ) -> Outcome<Option<MessageRow>> {
+    pub(crate) fn message_row(&mut self, row: &Conversation, stored: &StoredMessage) -> Outcome<Option<MessageRow>> {
         let Ok(Content { text: Some(text), .. }) = Content::decode(&stored.content) else { return Ok(None) };
         let own = self.profile.as_ref().is_some_and(|profile| profile.account == stored.sender);
         let verified =
@@ -91,7 +86,7 @@ impl Engine {
             text,
             sent_at: stored.sent_at,
             received_at: stored.received_at,
-            via,
+            via: stored.via,
             verified,
             unread: stored.unread,
             pending: stored.sequence.is_none(),

@@ -4,7 +4,7 @@ use subrosa_types::{IdempotencyKey, MessageId, Timestamp, Username, limits};
 
 use super::groups::not_active;
 use super::{Step, Turn};
-use crate::api::{Failure, Reply, SendState, SentRow, Target, Wait};
+use crate::api::{Failure, Reply, SendState, SentRow, Target, Via, Wait};
 use crate::content::Content;
 use crate::engine::Engine;
 use crate::fault::Outcome;
@@ -40,7 +40,10 @@ impl Engine {
         id: Option<IdempotencyKey>,
         now: Timestamp,
     ) -> Outcome<Turn> {
-        Ok(Turn::Finish(self.put_into_outbox(to, text, id, false, now)?.map(|key| sent(key, SendState::Queued))))
+        Ok(Turn::Finish(match self.put_into_outbox(to, text, id, false, now)? {
+            Ok(key) => Ok(self.sent(key, SendState::Queued)?),
+            Err(failure) => Err(failure),
+        }))
     }
 
     fn put_into_outbox(
@@ -177,9 +180,9 @@ impl Engine {
             }
             Some(Ok(state)) if !delivered || state == SendState::Delivered => {
                 self.outgoing.verdicts.remove(&key);
-                return Ok(Turn::Finish(Ok(sent(key, state))));
+                return Ok(Turn::Finish(Ok(self.sent(key, state)?)));
             }
-            Some(Ok(state)) if late => return Ok(Turn::Finish(Ok(sent(key, state)))),
+            Some(Ok(state)) if late => return Ok(Turn::Finish(Ok(self.sent(key, state)?))),
             _ => {}
         }
         let waiting = outbox::by_key(&self.connection, key)?;
@@ -188,15 +191,30 @@ impl Engine {
             return Ok(Turn::Finish(Err(failure.clone())));
         }
         if accepted && (!delivered || late) {
-            return Ok(Turn::Finish(Ok(sent(key, SendState::Accepted))));
+            return Ok(Turn::Finish(Ok(self.sent(key, SendState::Accepted)?)));
         }
         if late {
-            return Ok(Turn::Finish(Ok(sent(key, SendState::Queued))));
+            return Ok(Turn::Finish(Ok(self.sent(key, SendState::Queued)?)));
         }
         Ok(Turn::Wait(Step::AwaitSent { key, delivered }))
     }
-}
 
-fn sent(key: IdempotencyKey, state: SendState) -> Reply {
-    Reply::Sent(SentRow { id: key, state, via: Engine::road() })
+    fn sent(&self, key: IdempotencyKey, state: SendState) -> Outcome<Reply> {
+        let id = MessageId::from_bytes(*key.as_bytes());
+        let stored = match self.profile.as_ref().map(|profile| profile.account) {
+            Some(own) => messages::own_by_id(&self.connection, own, id)?,
+            None => None,
+        };
+        let via = stored.map_or(Via::Server, |stored| stored.via);
+        Ok(Reply::Sent(SentRow { id: key, state, via }))
+    }
+
+    /// Whether a text to this chat would go over links now, whatever the server does.
+    pub(super) fn reaches_directly(&mut self, to: &Target, now: Timestamp) -> Outcome<bool> {
+        let Target::Person(name) = to else { return Ok(false) };
+        match self.private_chat(name)? {
+            Ok(Some(row)) => self.goes_direct(&row, now),
+            Ok(None) | Err(_) => Ok(false),
+        }
+    }
 }

@@ -12,18 +12,21 @@ use crate::content::Content;
 use crate::engine::Engine;
 use crate::fault::Outcome;
 use crate::store::conversations::{Conversation, ConversationState};
-use crate::store::messages::{self, Selection, StoredMessage};
+use crate::store::messages::{self, StoredMessage};
 use crate::store::outbox::Intent;
 
 impl Engine {
-    pub(super) fn take_in_application(
+    #[expect(clippy::too_many_arguments, reason = "all that is known of a message, from two callers")]
+    pub(crate) fn take_in_application(
         &mut self,
         row: &mut Conversation,
         position: Sequence,
         at: Timestamp,
+        via: Via,
         sender: &Member,
         authenticated_data: &[u8],
         plaintext: &[u8],
+        now: Timestamp,
     ) -> Outcome<Taken> {
         let Ok(device) = self.device_once(sender) else {
             return self.drop_entry("its sender's device is not certified");
@@ -46,6 +49,9 @@ impl Engine {
         if let Some(delivered) = content.delivered {
             self.outgoing.delivered(IdempotencyKey::from_bytes(*delivered.as_bytes()));
         }
+        if let Some(signals) = &content.direct {
+            self.take_signals(row, &device, signals, at, now)?;
+        }
         if content.text.is_none() {
             return Ok(Taken::Next);
         }
@@ -59,11 +65,14 @@ impl Engine {
             received_at: at,
             sequence: Some(position),
             unread: !own,
+            via,
+            hidden: row.state == ConversationState::Invited,
         };
         if messages::insert(&self.connection, &stored)? {
             self.sync.unannounced.push((row.id, device.account, content.id));
             if !own {
                 self.outgoing.came.messages += 1;
+                self.wish_direct(row);
             }
             if content.asks_delivered && !own && row.kind == ChatKind::Private && row.state == ConversationState::Active
             {
@@ -102,7 +111,7 @@ impl Engine {
     }
 
     /// An own message that carried a title is in the log.
-    pub(super) fn take_own_title(&mut self, row: &mut Conversation, intent: &Intent) -> Outcome {
+    pub(crate) fn take_own_title(&mut self, row: &mut Conversation, intent: &Intent) -> Outcome {
         if let Ok(Content { title: Some(title), .. }) = Content::decode(&intent.content) {
             self.take_title(row, &title, intent.class == i32::from(MessageClass::Title))?;
         }
@@ -129,9 +138,8 @@ impl Engine {
             return Ok(());
         }
         self.sync.unannounced.retain(|(conversation, ..)| *conversation != row.id);
-        let unread = Selection { conversations: vec![row.id], ..Selection::default() };
-        for stored in messages::select(&self.connection, &unread)? {
-            self.sync.unannounced.push((row.id, stored.sender, stored.id));
+        for (sender, id) in messages::unhide(&self.connection, row.id)? {
+            self.sync.unannounced.push((row.id, sender, id));
         }
         Ok(())
     }
@@ -155,7 +163,7 @@ impl Engine {
             return Ok(());
         }
         if let Some(stored) = messages::by_id(&self.connection, id)?
-            && let Some(message) = self.message_row(&row, &stored, Via::Server)?
+            && let Some(message) = self.message_row(&row, &stored)?
         {
             self.emit(Event::Message(message));
         }

@@ -21,7 +21,7 @@ use subrosa_mls::{Kind, ProcessError, Processed};
 use subrosa_types::{ConversationId, IdempotencyKey, MessageId, Sequence, Timestamp};
 use subrosa_wire::proto;
 
-use crate::api::{Event, Failure, FailureCode};
+use crate::api::{Event, Failure, FailureCode, Via};
 use crate::engine::Engine;
 use crate::fault::{Fault, Outcome};
 use crate::store::conversations::{self, Conversation, ConversationState};
@@ -102,7 +102,7 @@ impl LogBuffer {
 }
 
 /// What became of an entry.
-enum Taken {
+pub(crate) enum Taken {
     /// Done with it: the next one.
     Next,
     /// Something else has to come first (the role log, mostly); the entry stays.
@@ -247,7 +247,8 @@ impl Engine {
                 self.connection.execute_batch("RELEASE entry")?;
                 match processed {
                     Processed::Application { sender, aad, plaintext } => {
-                        self.take_in_application(row, position, at, &sender, &aad, &plaintext)
+                        let at = self.log_time(row.id, at)?;
+                        self.take_in_application(row, position, at, Via::Server, &sender, &aad, &plaintext, now)
                     }
                     Processed::Commit(staged) => self.take_in_commit(row, *staged),
                     Processed::Proposal(proposal) => self.take_in_proposal(row, *proposal, now),
@@ -290,6 +291,12 @@ impl Engine {
                 Ok(Taken::Stop("bad_commit", format!("the server ordered a commit that is not valid ({error})")))
             }
         }
+    }
+
+    /// When the server accepted an entry; not before what came over a link, so that what is read stays in its order.
+    fn log_time(&self, conversation: ConversationId, at: Timestamp) -> Outcome<Timestamp> {
+        let last = messages::latest(&self.connection, conversation)?;
+        Ok(last.filter(|(_, via)| *via == Via::Direct).map_or(at, |(last, _)| last.max(at)))
     }
 
     fn drop_entry(&mut self, why: &str) -> Outcome<Taken> {
@@ -340,7 +347,7 @@ impl Engine {
         outbox::remove(&self.connection, intent.key)?;
         let message_id = MessageId::from_bytes(*intent.key.as_bytes());
         if let Some(own) = self.profile.as_ref().map(|profile| profile.account) {
-            messages::accepted(&self.connection, row.id, own, message_id, position, at)?;
+            messages::accepted(&self.connection, row.id, own, message_id, position, at, Via::Server)?;
             if intent.shown {
                 self.sync.unannounced.push((row.id, own, message_id));
             }

@@ -168,8 +168,11 @@ impl Engine {
 
     pub(crate) fn drive_outgoing(&mut self, now: Timestamp) -> Outcome {
         self.outgoing.wake(now);
+        if !self.session.is_online() {
+            return self.drive_without_server(now);
+        }
         // Whose key is whose, and who may what, is known up to date before anything is sent.
-        if !self.session.is_online() || !self.roles_are_current() {
+        if !self.roles_are_current() {
             return Ok(());
         }
         self.resend_commits()?;
@@ -183,7 +186,17 @@ impl Engine {
         }
         for conversation in crate::store::outbox::conversations(&self.connection)? {
             if !self.outgoing.holds.contains_key(&conversation) {
-                self.drive_outbox(conversation)?;
+                self.drive_outbox(conversation, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The server is away: what links can carry goes on.
+    fn drive_without_server(&mut self, now: Timestamp) -> Outcome {
+        if self.direct.has_links() {
+            for conversation in crate::store::outbox::conversations(&self.connection)? {
+                self.drive_outbox(conversation, now)?;
             }
         }
         Ok(())

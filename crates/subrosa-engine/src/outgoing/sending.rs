@@ -22,7 +22,7 @@ const WINDOW: u32 = 5;
 
 impl Engine {
     /// Sends what waits in a conversation, as far as it may.
-    pub(super) fn drive_outbox(&mut self, conversation: ConversationId) -> Outcome {
+    pub(super) fn drive_outbox(&mut self, conversation: ConversationId, now: Timestamp) -> Outcome {
         let Some(row) = conversations::load(&self.connection, conversation)? else { return Ok(()) };
         let head = self.sync.heads.get(&conversation).copied().unwrap_or(0);
         if row.state != ConversationState::Active
@@ -49,6 +49,12 @@ impl Engine {
             return Ok(());
         }
         let next = outbox::first(&self.connection, conversation, WINDOW)?;
+        if !self.outgoing.appends.values().any(|of| *of == conversation) && self.goes_direct(&row, now)? {
+            return self.drive_flights(&row, next, epoch, now);
+        }
+        if self.is_in_flight(conversation) || !self.session.is_online() {
+            return Ok(());
+        }
         let is_under_way = |intent: &Intent| self.outgoing.appends.contains_key(&intent.key);
         if next.iter().any(|intent| is_under_way(intent) && intent.epoch != Some(epoch)) {
             // The group went on meanwhile: what comes late is refused, and must not be overtaken by what fits.
@@ -82,7 +88,7 @@ impl Engine {
         Ok(())
     }
 
-    fn encrypt(&mut self, row: &Conversation, intent: &Intent) -> Outcome<Vec<u8>> {
+    pub(crate) fn encrypt(&mut self, row: &Conversation, intent: &Intent) -> Outcome<Vec<u8>> {
         let mut content = intent.content.clone();
         if row.announce_title
             && let (Some(title), Ok(mut decoded)) = (&row.title, Content::decode(&content))
@@ -105,6 +111,9 @@ impl Engine {
     /// Puts a text into the outbox of a conversation, and into its history as not accepted yet.
     pub(crate) fn push_message(&mut self, conversation: ConversationId, intent: &Intent) -> Outcome {
         outbox::push(&self.connection, intent)?;
+        if let Some(row) = conversations::load(&self.connection, conversation)? {
+            self.wish_direct(&row);
+        }
         self.show_own(conversation, intent)
     }
 
@@ -123,6 +132,8 @@ impl Engine {
             received_at: content.sent_at,
             sequence: None,
             unread: false,
+            via: Via::Server,
+            hidden: false,
         };
         messages::insert(&self.connection, &stored)?;
         Ok(())
@@ -309,10 +320,5 @@ impl Engine {
             Some(row) => self.chat_name(&row),
             None => Ok("a chat".to_owned()),
         }
-    }
-
-    /// By which road messages go.
-    pub(crate) const fn road() -> Via {
-        Via::Server
     }
 }

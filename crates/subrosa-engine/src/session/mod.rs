@@ -313,6 +313,7 @@ impl Engine {
             }
         };
         self.session.state = State::Proving;
+        self.direct.server_clock(Timestamp(hello.server_time), now);
         let request = match (&self.session.purpose, &self.profile) {
             (Purpose::Device, Some(profile)) => {
                 let signature = channel.sign_login(profile.device, &profile.device_key).to_vec();
@@ -360,6 +361,7 @@ impl Engine {
     /// The server ended this device, or this device ended itself: nothing of it stays.
     pub(crate) fn device_ended(&mut self, reason: &str, now: Timestamp) -> Outcome {
         self.disconnect(now);
+        self.close_roads(now)?;
         crate::store::profile::wipe(&self.connection, reason)?;
         self.load()?;
         self.emit(Event::LoggedOut { reason: reason.to_owned() });

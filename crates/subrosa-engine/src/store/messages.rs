@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use subrosa_types::{AccountId, ConversationId, DeviceId, MessageId, Sequence, Timestamp};
 
-use super::{Result, id};
+use super::{Result, StoreError, id};
+use crate::api::Via;
 
 /// A stored message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +27,15 @@ pub struct StoredMessage {
     pub sequence: Option<Sequence>,
     /// Not shown to the person yet.
     pub unread: bool,
+    /// By which road it came, or went.
+    pub via: Via,
+    /// It came with an invitation that is not accepted yet.
+    pub hidden: bool,
 }
 
-const COLUMNS: &str = "id, conversation, sender, device, content, sent_at, received_at, sequence, unread";
+const COLUMNS: &str = "id, conversation, sender, device, content, sent_at, received_at, sequence, unread, via, hidden";
 
-struct Raw([Vec<u8>; 5], i64, i64, Option<u64>, bool);
+struct Raw([Vec<u8>; 5], i64, i64, Option<u64>, bool, u8, bool);
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok(Raw(
@@ -39,11 +44,14 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         row.get(6)?,
         row.get(7)?,
         row.get(8)?,
+        row.get(9)?,
+        row.get(10)?,
     ))
 }
 
 fn message(raw: Raw) -> Result<StoredMessage> {
-    let Raw([message_id, conversation, sender, device, content], sent_at, received_at, sequence, unread) = raw;
+    let Raw([message_id, conversation, sender, device, content], sent_at, received_at, sequence, unread, via, hidden) =
+        raw;
     Ok(StoredMessage {
         id: id(&message_id, "message", MessageId::from_bytes)?,
         conversation: id(&conversation, "conversation", ConversationId::from_bytes)?,
@@ -54,7 +62,20 @@ fn message(raw: Raw) -> Result<StoredMessage> {
         received_at: Timestamp(received_at),
         sequence: sequence.map(Sequence),
         unread,
+        via: match via {
+            0 => Via::Server,
+            1 => Via::Direct,
+            _ => return Err(StoreError::Damaged("road of a message")),
+        },
+        hidden,
     })
+}
+
+const fn code(via: Via) -> u8 {
+    match via {
+        Via::Server => 0,
+        Via::Direct => 1,
+    }
 }
 
 /// Writes a message; `false` if this sender's message of this id is there already.
@@ -62,8 +83,8 @@ pub fn insert(connection: &Connection, m: &StoredMessage) -> Result<bool> {
     let rows = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO messages
-             (id, conversation, sender, device, content, sent_at, received_at, sequence, unread)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             (id, conversation, sender, device, content, sent_at, received_at, sequence, unread, via, hidden)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             m.id.as_bytes(),
@@ -75,11 +96,13 @@ pub fn insert(connection: &Connection, m: &StoredMessage) -> Result<bool> {
             m.received_at.0,
             m.sequence.map(|s| s.0),
             m.unread,
+            code(m.via),
+            m.hidden,
         ])?;
     Ok(rows == 1)
 }
 
-/// An own message found its place in the log.
+/// An own message found its place in the log, or is on every device behind this place of it.
 pub fn accepted(
     connection: &Connection,
     conversation: ConversationId,
@@ -87,12 +110,13 @@ pub fn accepted(
     message: MessageId,
     sequence: Sequence,
     at: Timestamp,
+    via: Via,
 ) -> Result<()> {
     connection
         .prepare_cached(
-            "UPDATE messages SET sequence = ?4, received_at = ?5 WHERE conversation = ?1 AND sender = ?2 AND id = ?3",
+            "UPDATE messages SET sequence = ?4, received_at = ?5, via = ?6 WHERE conversation = ?1 AND sender = ?2 AND id = ?3",
         )?
-        .execute(params![conversation.as_bytes(), sender.as_bytes(), message.as_bytes(), sequence.0, at.0])?;
+        .execute(params![conversation.as_bytes(), sender.as_bytes(), message.as_bytes(), sequence.0, at.0, code(via)])?;
     Ok(())
 }
 
@@ -129,7 +153,7 @@ pub fn own_by_id(connection: &Connection, own: AccountId, message_id: MessageId)
 /// Whether this place of a conversation's log is a message that is here.
 pub fn is_at(connection: &Connection, conversation: ConversationId, position: Sequence) -> Result<bool> {
     Ok(connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1 AND sequence = ?2)")?
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1 AND sequence = ?2 AND via = 0)")?
         .query_row(params![conversation.as_bytes(), position.0], |row| row.get(0))?)
 }
 
@@ -161,7 +185,7 @@ pub fn select(connection: &Connection, selection: &Selection) -> Result<Vec<Stor
         // In the same conversation by place in the log, elsewhere by time of acceptance.
         sql +=
             " AND EXISTS (SELECT 1 FROM messages s WHERE s.id = ? AND CASE WHEN s.conversation = messages.conversation
-                THEN coalesce(messages.sequence, 9e18) > coalesce(s.sequence, 9e18)
+                THEN (coalesce(messages.sequence, 9e18), messages.local) > (coalesce(s.sequence, 9e18), s.local)
                 ELSE messages.received_at >= s.received_at END)";
         values.push(since.to_vec().into());
     }
@@ -177,6 +201,23 @@ pub fn select(connection: &Connection, selection: &Selection) -> Result<Vec<Stor
     Ok(messages)
 }
 
+/// An invitation is accepted: what came with it is hidden no longer. Returns it, in order.
+pub fn unhide(connection: &Connection, conversation: ConversationId) -> Result<Vec<(AccountId, MessageId)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT sender, id FROM messages WHERE conversation = ?1 AND hidden = 1 ORDER BY sequence, local",
+    )?;
+    let rows = statement
+        .query_map([conversation.as_bytes()], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let shown = rows.map(|row| {
+        let (sender, message_id) = row?;
+        Ok((id(&sender, "sender", AccountId::from_bytes)?, id(&message_id, "message", MessageId::from_bytes)?))
+    });
+    let shown = shown.collect::<Result<_>>()?;
+    connection
+        .execute("UPDATE messages SET hidden = 0 WHERE conversation = ?1 AND hidden = 1", [conversation.as_bytes()])?;
+    Ok(shown)
+}
+
 /// Marks messages as read.
 pub fn mark_read(connection: &Connection, ids: &[MessageId]) -> Result<()> {
     let mut statement = connection.prepare_cached("UPDATE messages SET unread = 0 WHERE id = ?1 AND unread = 1")?;
@@ -184,6 +225,18 @@ pub fn mark_read(connection: &Connection, ids: &[MessageId]) -> Result<()> {
         statement.execute([message_id.as_bytes()])?;
     }
     Ok(())
+}
+
+/// When the last message of a conversation came, and by which road.
+pub fn latest(connection: &Connection, conversation: ConversationId) -> Result<Option<(Timestamp, Via)>> {
+    let row: Option<(i64, bool)> = connection
+        .prepare_cached(
+            "SELECT received_at, via = 1 FROM messages WHERE conversation = ?1 AND sequence IS NOT NULL
+             ORDER BY sequence DESC, local DESC LIMIT 1",
+        )?
+        .query_row([conversation.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(row.map(|(at, direct)| (Timestamp(at), if direct { Via::Direct } else { Via::Server })))
 }
 
 /// Unread messages of a conversation, and when its last one came.

@@ -41,12 +41,15 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// The schema as it is now, for the snapshot test.
 pub const SCHEMA: &str = include_str!("schema.sql");
 
+/// What direct links added.
+const DIRECT: &str = include_str!("direct.sql");
+
 /// Brings the schema up to date.
 ///
 /// # Errors
 /// [`StoreError::Migration`]; a store of a newer version is refused.
 pub fn migrate(connection: &mut Connection) -> Result<()> {
-    let steps = [M::up(SCHEMA), M::up(subrosa_mls::storage::SCHEMA)];
+    let steps = [M::up(SCHEMA), M::up(subrosa_mls::storage::SCHEMA), M::up(DIRECT)];
     Migrations::from_slice(&steps).to_latest(connection)?;
     Ok(())
 }

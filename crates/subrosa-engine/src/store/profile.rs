@@ -6,6 +6,7 @@ use subrosa_types::{AccountId, DeviceId, Username};
 use subrosa_wire::ServerLink;
 
 use super::{Result, StoreError, id, key};
+use crate::direct::DirectPolicy;
 
 /// The enrolled profile. Keys are wiped when this is dropped.
 pub struct Profile {
@@ -145,5 +146,27 @@ pub fn hand_over(connection: &Connection) -> Result<Option<Vec<u8>>> {
 /// Sets or clears the waiting offer.
 pub fn set_hand_over(connection: &Connection, offer: Option<&[u8]>) -> Result<()> {
     connection.execute("UPDATE profile SET hand_over = ?1", [offer])?;
+    Ok(())
+}
+
+/// When this account makes direct links; the default while there is no account.
+pub fn direct_policy(connection: &Connection) -> Result<DirectPolicy> {
+    let code: Option<u8> = connection.query_row("SELECT direct FROM profile", [], |row| row.get(0)).optional()?;
+    match code {
+        None | Some(0) => Ok(DirectPolicy::Contacts),
+        Some(1) => Ok(DirectPolicy::Never),
+        Some(2) => Ok(DirectPolicy::Always),
+        Some(_) => Err(StoreError::Damaged("policy of direct links")),
+    }
+}
+
+/// Writes it.
+pub fn set_direct_policy(connection: &Connection, policy: DirectPolicy) -> Result<()> {
+    let code = match policy {
+        DirectPolicy::Contacts => 0,
+        DirectPolicy::Never => 1,
+        DirectPolicy::Always => 2,
+    };
+    connection.execute("UPDATE profile SET direct = ?1", [code])?;
     Ok(())
 }

@@ -1,4 +1,4 @@
--- user_version 2
+-- user_version 3
 CREATE TABLE changes (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     conversation BLOB NOT NULL,
@@ -51,7 +51,7 @@ CREATE TABLE messages (
     sent_at INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
     sequence INTEGER,                 -- NULL: still in the outbox
-    unread INTEGER NOT NULL,
+    unread INTEGER NOT NULL, via INTEGER NOT NULL DEFAULT 0, hidden INTEGER NOT NULL DEFAULT 0,
     UNIQUE (conversation, sender, id)
 ) STRICT;
 
@@ -98,7 +98,7 @@ CREATE TABLE profile (
     inbox INTEGER NOT NULL DEFAULT 0, -- position up to which the inbox was taken in
     dropped INTEGER NOT NULL DEFAULT 0,
     hand_over BLOB                    -- encoded Signed offer that waits for this account's answer
-) STRICT;
+, direct INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE TABLE role_log (
     position INTEGER PRIMARY KEY,

@@ -114,6 +114,7 @@ pub(crate) fn writes(frame: &ClientFrame) -> bool {
             | Body::ListAccounts(_)
             | Body::ListInvites(_)
             | Body::ListConversations(_)
+            | Body::RelayPass(_)
             | Body::Part(_)
             | Body::Ping(_),
         )
@@ -165,6 +166,7 @@ fn handle(turn: &mut Turn<'_>, frame: &ClientFrame) -> Handled {
                 Body::ListInvites(_) => on::invites::list(turn, &login),
                 Body::RevokeInvite(request) => on::invites::revoke(turn, &login, request),
                 Body::ListConversations(_) => on::conversations::handle(turn, &login),
+                Body::RelayPass(request) => on::relay_pass::handle(turn, request),
                 // The rest is above, and before the login.
                 _ => Err(ErrorCode::OutOfState.into()),
             }

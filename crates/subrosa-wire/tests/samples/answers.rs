@@ -7,11 +7,11 @@ use subrosa_wire::proto::{
     Accepted, AcceptedBatch, AccountPage, AccountRow, Answer, Committed, ConversationList, Deliver, DeviceKeyPackage,
     Done, Error, ErrorCode, GoingAway, GroupInfoAnswer, HandOverPending, HelloAnswer, InboxGrew, InboxItem, InboxPage,
     Invite, InviteList, JoinableNotice, KeyPackages, LogPage, LoggedIn, PasswordFinishAnswer, PasswordStartAnswer,
-    RegisterStartAnswer, RemovedNotice, Reserved, Resync, RoleLogGrew, RoleLogPage, ServerFrame, WelcomeAnswer,
-    WelcomeNotice,
+    RegisterStartAnswer, RelayPassAnswer, RemovedNotice, Reserved, Resync, RoleLogGrew, RoleLogPage, ServerFrame,
+    WelcomeAnswer, WelcomeNotice,
 };
 
-use super::{AT, Sample, directory_entry, head, id, key, log_entry, sample, signature, signed};
+use super::{AT, Sample, directory_entry, head, id, key, log_entry, relay, sample, signature, signed};
 
 /// Every answer, in the frame that carries it.
 pub fn answers() -> Vec<Sample> {
@@ -74,6 +74,7 @@ fn conversations() -> Vec<Named> {
         ("welcome", Answered::Welcome(welcome)),
         ("group_info", Answered::GroupInfo(group_info)),
         ("conversation_list", Answered::ConversationList(ConversationList { conversations: vec![head(8, 9)] })),
+        ("relay_pass", Answered::RelayPass(RelayPassAnswer { relay: Some(relay()) })),
     ]
 }
 

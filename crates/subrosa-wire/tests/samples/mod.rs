@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use prost::Message;
 use subrosa_wire::encode;
-use subrosa_wire::proto::{DirectoryEntry, Head, LogEntry, Signed};
+use subrosa_wire::proto::{DirectoryEntry, Head, LogEntry, RelayAddress, Signed};
 
 /// A kind's name in the schema, what it says, and its bytes.
 pub struct Sample {
@@ -51,6 +51,11 @@ pub fn signature(byte: u8) -> Vec<u8> {
 /// A signed statement whose content does not matter here.
 pub fn signed(byte: u8) -> Signed {
     Signed { statement: vec![byte, byte], signature: signature(byte) }
+}
+
+/// A relay.
+pub fn relay() -> RelayAddress {
+    RelayAddress { host: "127.0.0.1".into(), port: 5535, fingerprint: key(0xB1), pass: vec![0xB2, 0xB3] }
 }
 
 pub fn directory_entry() -> DirectoryEntry {

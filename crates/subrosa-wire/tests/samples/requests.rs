@@ -6,8 +6,8 @@ use subrosa_wire::proto::{
     AcknowledgeInbox, AnswerHandOver, Append, ClientFrame, Commit, ConversationKind, CreateInvite, DeviceLogin,
     EnrolDevice, FetchGroupInfo, FetchInbox, FetchKeyPackages, FetchLog, FetchRoleLog, FetchWelcome, FoundConversation,
     Hello, LeaveConversation, ListAccounts, ListConversations, ListInvites, Lookup, OfferHandOver, Part,
-    PasswordFinish, PasswordStart, Ping, PublishKeyPackages, RegisterFinish, RegisterStart, ReserveConversation,
-    ResetAccount, RevokeDevice, RevokeInvite, SetRole, lookup,
+    PasswordFinish, PasswordStart, Ping, PublishKeyPackages, RegisterFinish, RegisterStart, RelayPassRequest,
+    ReserveConversation, ResetAccount, RevokeDevice, RevokeInvite, SetRole, lookup,
 };
 
 use super::{AT, Sample, id, key, sample, signature, signed};
@@ -100,6 +100,7 @@ fn conversations() -> Vec<Named> {
         ("fetch_group_info", Request::FetchGroupInfo(FetchGroupInfo { conversation_id: id(8) })),
         ("leave_conversation", Request::LeaveConversation(LeaveConversation { conversation_id: id(8) })),
         ("list_conversations", Request::ListConversations(ListConversations {})),
+        ("relay_pass", Request::RelayPass(RelayPassRequest { endpoint: key(9) })),
     ]
 }
 

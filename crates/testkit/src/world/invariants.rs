@@ -24,6 +24,8 @@ struct Stored {
     id: IdempotencyKey,
     sender: AccountId,
     sequence: u64,
+    /// It came over a link, behind this place.
+    direct: bool,
     text: Option<String>,
 }
 
@@ -105,6 +107,7 @@ impl World {
         self.check_roles(&accounts)?;
         let store = self.server.database.look();
         let mut placed: BTreeMap<IdempotencyKey, ConversationId> = BTreeMap::new();
+        let mut reached: BTreeSet<IdempotencyKey> = BTreeSet::new();
         for id in oracle::conversations(store).map_err(|error| error.to_string())? {
             let story = self.oracle.replay(self.server.database.look(), id)?;
             for (_, key) in &story.messages {
@@ -113,8 +116,12 @@ impl World {
                 }
             }
             self.check_story(&story, &accounts).map_err(|why| format!("conversation {id}: {why}"))?;
+            let (counted, somewhere) =
+                self.check_delivered(&story).map_err(|why| format!("conversation {id}: {why}"))?;
+            placed.extend(counted.into_iter().map(|key| (key, id)));
+            reached.extend(somewhere);
         }
-        self.check_intents(&placed)
+        self.check_intents(&placed, &reached)
     }
 
     pub(super) fn accounts(&self) -> Checked<BTreeMap<AccountId, usize>> {
@@ -291,9 +298,12 @@ impl World {
                 return Err(format!("{:?} is not what was sent: {:?}", message.text, intent.text));
             }
         }
+        self.check_order_on_device(&stored)?;
         if self.is_fooled(index) {
             return Ok(());
         }
+        let over_links: BTreeSet<IdempotencyKey> =
+            stored.iter().filter(|message| message.direct).map(|message| message.id).collect();
         let none = Vec::new();
         let stays = story.stays.get(&device).unwrap_or(&none);
         // Whoever was in when the log broke its rules stopped there; whoever came later knows nothing of it.
@@ -301,14 +311,22 @@ impl World {
             story.illegal.is_none_or(|(illegal, _)| sequence < illegal || stay.began_behind(illegal))
         };
         let mut found: Vec<(u64, IdempotencyKey)> =
-            stored.iter().map(|message| (message.sequence, message.id)).collect();
+            stored.iter().filter(|message| !message.direct).map(|message| (message.sequence, message.id)).collect();
+        for message in stored.iter().filter(|message| message.direct) {
+            if !story.private || !stays.iter().any(|stay| stay.holds_behind(message.sequence)) {
+                return Err(format!("has {:?} over a link, from outside of its time there", message.text));
+            }
+        }
         let declined = !self.follows(index, story.id)?;
         for stay in stays {
             let wanted: Vec<(u64, IdempotencyKey)> = story
                 .messages
                 .iter()
                 .filter(|(sequence, key)| {
-                    stay.covers(*sequence) && self.oracle.intents.contains_key(key) && legal(stay, *sequence)
+                    stay.covers(*sequence)
+                        && self.oracle.intents.contains_key(key)
+                        && !over_links.contains(key)
+                        && legal(stay, *sequence)
                 })
                 .copied()
                 .collect();
@@ -323,6 +341,52 @@ impl World {
             }
         }
         if found.is_empty() { Ok(()) } else { Err(format!("has what it must not have: {}", self.texts(&found))) }
+    }
+
+    /// What one device said stands on every other one in the order in which it was said, by whatever road it came. (A server
+    /// that refuses a message for now waits for it by its clock.)
+    fn check_order_on_device(&self, stored: &[Stored]) -> Checked {
+        if self.server.jumped {
+            return Ok(());
+        }
+        let mut last: BTreeMap<(usize, u32), usize> = BTreeMap::new();
+        for intent in stored.iter().filter_map(|message| self.oracle.intents.get(&message.id)) {
+            let before = last.insert((intent.node, intent.ended), intent.number);
+            if before.is_some_and(|before| before > intent.number) {
+                return Err(format!("{:?} is read behind what was said after it", intent.text));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a sender counts as delivered over links is on every device that was in the conversation then. Returns what is
+    /// counted so, and what is on any device.
+    fn check_delivered(&self, story: &Story) -> Checked<(Vec<IdempotencyKey>, Vec<IdempotencyKey>)> {
+        let mut everywhere: BTreeMap<IdempotencyKey, Vec<usize>> = BTreeMap::new();
+        let mut counted = Vec::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let Some(device) = node.device_id() else { continue };
+            for message in self.stored(index, story.id)? {
+                everywhere.entry(message.id).or_default().push(index);
+                let sent_here = self.oracle.intents.get(&message.id).is_some_and(|intent| {
+                    intent.node == index && intent.ended == node.ended && intent.device.is_none_or(|own| own == device)
+                });
+                if message.direct && sent_here {
+                    counted.push((message.id, message.sequence));
+                }
+            }
+        }
+        for (key, sequence) in &counted {
+            for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.is_enrolled()) {
+                let stays = node.device_id().and_then(|device| story.stays.get(&device));
+                let was_in = stays.is_some_and(|stays| stays.iter().any(|stay| stay.holds_behind(*sequence)));
+                if was_in && !everywhere.get(key).is_some_and(|nodes| nodes.contains(&index)) {
+                    let text = self.oracle.intents.get(key).map_or("?", |intent| intent.text.as_str());
+                    return Err(format!("{text:?} counts as delivered and is not on device {index}"));
+                }
+            }
+        }
+        Ok((counted.into_iter().map(|(key, _)| key).collect(), everywhere.into_keys().collect()))
     }
 
     fn texts(&self, messages: &[(u64, IdempotencyKey)]) -> String {
@@ -382,23 +446,25 @@ impl World {
     }
 
     fn stored(&self, index: usize, conversation: ConversationId) -> Checked<Vec<Stored>> {
-        type Row = (Vec<u8>, Vec<u8>, Vec<u8>, u64);
+        type Row = (Vec<u8>, Vec<u8>, Vec<u8>, u64, bool);
         let read = || -> rusqlite::Result<Vec<Row>> {
             let mut statement = self.nodes[index].database.look().prepare_cached(
-                "SELECT id, sender, content, sequence FROM messages WHERE conversation = ?1 AND sequence IS NOT NULL
+                "SELECT id, sender, content, sequence, via = 1 FROM messages WHERE conversation = ?1 AND sequence IS NOT NULL
                  ORDER BY sequence, local",
             )?;
-            let rows = statement
-                .query_map([conversation.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            let rows = statement.query_map([conversation.as_bytes()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })?;
             rows.collect()
         };
         let rows = read().map_err(|error| error.to_string())?;
         rows.into_iter()
-            .map(|(id, sender, content, sequence)| {
+            .map(|(id, sender, content, sequence, direct)| {
                 Ok(Stored {
                     id: IdempotencyKey::from_slice(&id).map_err(|error| error.to_string())?,
                     sender: AccountId::from_slice(&sender).map_err(|error| error.to_string())?,
                     sequence,
+                    direct,
                     text: Content::decode(&content).map_err(|error| error.to_string())?.text,
                 })
             })
@@ -406,11 +472,19 @@ impl World {
     }
 
     /// What became of everything that somebody meant to send.
-    fn check_intents(&self, placed: &BTreeMap<IdempotencyKey, ConversationId>) -> Checked {
+    fn check_intents(
+        &self,
+        placed: &BTreeMap<IdempotencyKey, ConversationId>,
+        reached: &BTreeSet<IdempotencyKey>,
+    ) -> Checked {
         for (key, intent) in &self.oracle.intents {
             let place = placed.get(key);
-            if intent.answer == Some(Ok(true)) && place.is_none() {
-                return Err(format!("{:?} was accepted and is in no log", intent.text));
+            if intent.answer == Some(Ok(true))
+                && place.is_none()
+                && !reached.contains(key)
+                && !self.oracle.shown.contains(key)
+            {
+                return Err(format!("{:?} was accepted and is nowhere", intent.text));
             }
             if let (To::Group(group), Some(place)) = (intent.to, place)
                 && group != *place

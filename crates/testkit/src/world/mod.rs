@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - [`plan`] what a seed chooses · [`workload`] what people do · [`trouble`] what goes wrong · [`liar`] what a server says
-//!   that is not so · `intruder` what a changed client tries · [`clock`], [`network`], [`node`], [`server`] the parts · `oracle` what must be true, from outside ·
+//!   that is not so · `intruder` what a changed client tries · [`roads`] direct links · [`clock`], [`network`], [`node`], [`server`] the parts · `oracle` what must be true, from outside ·
 //!   `invariants` what is checked · [`trace`] what happened.
 //!
 //! The same seed gives the same trace, byte for byte: nothing here reads a clock, a thread or the order of a hash table.
@@ -22,6 +22,7 @@ pub mod network;
 pub mod node;
 mod oracle;
 pub mod plan;
+pub mod roads;
 pub mod seeds;
 pub mod server;
 pub mod trace;
@@ -42,6 +43,7 @@ use network::Network;
 use node::Node;
 use oracle::Oracle;
 use plan::Plan;
+use roads::{End, Roads};
 use server::Server;
 use trace::Trace;
 use trouble::Relief;
@@ -87,6 +89,14 @@ pub enum Event {
     Relief(Relief),
     /// A slow connection is drained.
     Resync(SessionId),
+    /// An endpoint knows how it is found.
+    RoadReady(End),
+    /// One end of a direct link is up.
+    RoadUp(End),
+    /// A frame arrives over a direct link.
+    RoadFrame(u64, End, Bytes),
+    /// One end of a direct link notices that it is gone.
+    RoadDown(End, &'static str),
 }
 
 /// What a run may be told besides its seed.
@@ -115,6 +125,8 @@ pub struct Summary {
     pub lie: Option<Lie>,
     /// Lies that were told. Illegal commits are not counted.
     pub lies: u32,
+    /// Frames that came over direct links.
+    pub carried: u32,
 }
 
 /// What a world found wrong.
@@ -159,6 +171,7 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, Box<Violation>> {
                 messages: world.oracle.intents.len(),
                 lie: world.plan.lie,
                 lies: world.liar.lies,
+                carried: world.roads.carried,
             }),
         }
     }));
@@ -181,6 +194,7 @@ pub struct World {
     rng: SharedRng,
     clock: Clock<Event>,
     network: Network,
+    roads: Roads,
     server: Server,
     nodes: Vec<Node>,
     oracle: Oracle,
@@ -206,6 +220,7 @@ impl World {
         let victim = usize::try_from(rng.below(plan.devices.len() as u64)).unwrap_or(0);
         Ok(Self {
             network: Network::new(plan.quality, SharedRng::new(seed, 1)),
+            roads: Roads::new(SharedRng::new(seed, 4)),
             server: Server::new(config, SharedRng::new(seed, 2)).map_err(|error| error.to_string())?,
             liar: Liar::new(plan.lie, victim, SharedRng::new(seed, 3)),
             nodes: nodes.map_err(|error| error.to_string())?,
@@ -288,6 +303,10 @@ impl World {
             }
             Event::Relief(relief) => self.relieve(relief),
             Event::Resync(session) => self.resync(session),
+            Event::RoadReady(end) => self.road_ready(end),
+            Event::RoadUp(end) => self.road_up(end),
+            Event::RoadFrame(number, end, frame) => self.road_frame(number, end, &frame),
+            Event::RoadDown(end, reason) => self.road_down(end, reason),
         }
         true
     }

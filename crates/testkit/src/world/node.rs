@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use subrosa_crypto::PasswordCost;
-use subrosa_engine::api::Event as Told;
+use subrosa_engine::api::{Event as Told, Via};
 use subrosa_engine::{CommandId, Config, Engine, Output};
 use subrosa_server::core::SessionId;
-use subrosa_types::{DeviceId, MessageId, Timestamp};
+use subrosa_types::{DeviceId, IdempotencyKey, MessageId, Timestamp};
 
 use super::clock::Clock;
 use super::network::{Fate, Way};
@@ -38,6 +38,8 @@ pub struct Node {
     pub(super) told: BTreeMap<MessageId, u32>,
     /// How often it was ended.
     pub(super) ended: u32,
+    /// How often its program started.
+    pub(super) lives: u32,
 }
 
 impl Node {
@@ -56,6 +58,7 @@ impl Node {
             warnings: Vec::new(),
             told: BTreeMap::new(),
             ended: 0,
+            lives: 0,
         })
     }
 
@@ -113,8 +116,10 @@ impl World {
             Ok(engine) => {
                 node.engine = Some(engine);
                 node.full = false;
+                node.lives += 1;
                 self.note(|| format!("{index}: starts"));
                 self.input(index, Engine::timeout);
+                self.follow(index);
             }
             Err(error) => self.violate(format!("device {index} does not start again: {error}")),
         }
@@ -129,6 +134,7 @@ impl World {
         node.commands.clear();
         node.wakes += 1;
         let connection = node.connection.take();
+        self.end_roads_of(index);
         self.note(|| format!("{index}: is killed"));
         if let Some(session) = connection {
             self.close_by_device(session);
@@ -178,6 +184,7 @@ impl World {
                 }
             }
             Output::Transmit(frame) => self.send_up(index, frame),
+            Output::Road(road, order) => self.order_road(index, road, order),
             Output::Event(event) => self.told(index, event),
             Output::Finished(id, answer) => self.finished(index, id, answer),
         }
@@ -197,6 +204,10 @@ impl World {
                 *times += 1;
                 if *times > 1 {
                     self.violate(format!("device {index} tells twice of {:?}", row.text));
+                }
+                if row.via == Via::Direct && !row.own {
+                    // Its device may be logged out later, and nobody else may ever have had it.
+                    self.oracle.shown.insert(IdempotencyKey::from_bytes(*row.id.as_bytes()));
                 }
                 self.check_shown(index, &row);
             }

@@ -54,6 +54,11 @@ impl Stay {
         sequence > self.after && self.until.is_none_or(|until| sequence < until)
     }
 
+    /// Whether it is in the epoch in which something is said behind this place.
+    pub(super) fn holds_behind(self, sequence: u64) -> bool {
+        sequence >= self.after && self.until.is_none_or(|until| sequence < until)
+    }
+
     /// Whether it did not live through this place.
     pub(super) const fn began_behind(self, sequence: u64) -> bool {
         self.after >= sequence
@@ -81,6 +86,8 @@ pub(super) struct Oracle {
     pub(super) intents: BTreeMap<IdempotencyKey, Intent>,
     /// Messages that a device put where it was not a member.
     pub(super) intrusions: BTreeMap<IdempotencyKey, DeviceId>,
+    /// Messages that came over a link and were shown.
+    pub(super) shown: BTreeSet<IdempotencyKey>,
     /// Orders that somebody gave: by whom, for whom, which role.
     pub(super) orders: BTreeSet<(usize, usize, Role)>,
     pub(super) roles: RoleLog,

@@ -27,13 +27,15 @@ pub enum Trouble {
     BadNetwork,
     /// A device does not keep up with what it is sent.
     SlowReader,
+    /// A direct link breaks.
+    LinkBreaks,
     /// A device's program was changed, and meddles with conversations that are not its own.
     Intruder,
 }
 
 impl Trouble {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Cut,
         Self::Unplug,
         Self::Kill,
@@ -45,6 +47,7 @@ impl Trouble {
         Self::BadNetwork,
         Self::SlowReader,
         Self::Intruder,
+        Self::LinkBreaks,
     ];
 }
 
@@ -98,6 +101,7 @@ impl World {
             }
             Trouble::ClockJump => self.clock_jump(node),
             Trouble::Intruder => self.intrude(node),
+            Trouble::LinkBreaks => self.break_some_link(),
             Trouble::BadNetwork => {
                 self.network.become_as_good_as(Quality { delay: (20, 4_000), late: 100, loss: 40, refused: 50 });
                 self.clock.after(lasts, Event::Relief(Relief::Network));

@@ -215,7 +215,8 @@ impl World {
     }
 
     fn write_to_somebody(&mut self, index: usize) {
-        if let Some((other, name)) = self.somebody_else(index) {
+        let linked = self.somebody_linked(index).and_then(|other| Some((other, NAMES[other].parse().ok()?)));
+        if let Some((other, name)) = linked.or_else(|| self.somebody_else(index)) {
             self.send(index, To::Person(other), Target::Person(name), false);
         }
     }

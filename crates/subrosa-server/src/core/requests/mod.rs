@@ -22,6 +22,7 @@ pub(crate) mod leave;
 pub(crate) mod lookup;
 pub(crate) mod password;
 pub(crate) mod register;
+pub(crate) mod relay_pass;
 pub(crate) mod reserve;
 pub(crate) mod reset;
 pub(crate) mod revoke;
