@@ -123,7 +123,13 @@ impl Server {
             .map_err(StartError::Thread)?;
 
         let places = Arc::new(Semaphore::new(config.max_connections));
-        let gate = Arc::new(Gate::new(TlsAcceptor::from(Arc::new(tls)), relay.clone(), intake.clone(), reader, places.clone()));
+        let gate = Arc::new(Gate::new(
+            TlsAcceptor::from(Arc::new(tls)),
+            relay.clone(),
+            intake.clone(),
+            reader,
+            places.clone(),
+        ));
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(gate.run(listener, stopped));
         tracing::info!(%address, "the server listens");

@@ -76,7 +76,8 @@ impl TryFrom<&proto::RelayAddress> for RelayLink {
 
     fn try_from(address: &proto::RelayAddress) -> Result<Self, LinkError> {
         let port = u16::try_from(address.port).map_err(|_| LinkError::Port)?;
-        let fingerprint = address.fingerprint.as_slice().try_into().map(Fingerprint).map_err(|_| LinkError::Fingerprint)?;
+        let fingerprint =
+            address.fingerprint.as_slice().try_into().map(Fingerprint).map_err(|_| LinkError::Fingerprint)?;
         if address.pass.len() > RELAY_PASS {
             return Err(LinkError::Pass);
         }

@@ -153,7 +153,9 @@ mod tests {
     #[tokio::test]
     async fn the_path_says_whether_the_chat_or_the_relay_is_meant() {
         let (opened, answer) = answer_to(&to_relay("iroh-relay-v2, iroh-relay-v1")).await;
-        assert!(matches!(opened.unwrap(), Opened::Relay(request, rest) if request.uri() == "/relay" && rest == b"rest"));
+        assert!(
+            matches!(opened.unwrap(), Opened::Relay(request, rest) if request.uri() == "/relay" && rest == b"rest")
+        );
         assert!(answer.to_lowercase().contains("sec-websocket-protocol: iroh-relay-v2\r\n"), "{answer}");
         let (opened, answer) = answer_to(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n").await;
         assert!(matches!(opened.unwrap(), Opened::Answered) && answer.starts_with("HTTP/1.1 200 "), "{answer}");

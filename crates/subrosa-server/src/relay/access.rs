@@ -31,8 +31,9 @@ impl Admission {
             Self::Open => Ok(()),
             Self::Passes(passes) => passes.check(endpoint, now, shown),
             Self::Word(_) if shown.is_empty() => Err(PassRefused::Missing),
-            Self::Word(word) => aws_lc_rs::constant_time::verify_slices_are_equal(word, shown)
-                .map_err(|_| PassRefused::Foreign),
+            Self::Word(word) => {
+                aws_lc_rs::constant_time::verify_slices_are_equal(word, shown).map_err(|_| PassRefused::Foreign)
+            }
         }
     }
 }
@@ -92,7 +93,8 @@ impl Access {
 impl AccessControl for Access {
     async fn on_connect(&self, request: &ClientRequest) -> server::Access {
         // What is no pass counts as none.
-        let shown = request.auth_token().and_then(|token| BASE64URL_NOPAD.decode(token.as_bytes()).ok()).unwrap_or_default();
+        let shown =
+            request.auth_token().and_then(|token| BASE64URL_NOPAD.decode(token.as_bytes()).ok()).unwrap_or_default();
         match self.enter(*request.endpoint_id().as_bytes(), system_time(), &shown) {
             Ok(()) => server::Access::Allow,
             Err(reason) => server::Access::Deny { reason: Some(reason) },

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::{Admission, Discovery, Relay, RelayLimits};
 use crate::gate::{self, Opened, TlsError};
-use crate::running::{host_of, listen_with_udp, lock_folder, StartError};
+use crate::running::{StartError, host_of, listen_with_udp, lock_folder};
 
 /// Name of the file in the folder.
 const KEY: &str = "relay.key";
@@ -90,7 +90,8 @@ impl RelayAlone {
         let (key, pass) = load_or_make(&config.folder.join(KEY))?;
         let tls = gate::tls_config(&key)?;
         let (listener, address, discovery) =
-            listen_with_udp(config.listen, |address| Discovery::start(address, tls.clone(), config.limits.clients)).await?;
+            listen_with_udp(config.listen, |address| Discovery::start(address, tls.clone(), config.limits.clients))
+                .await?;
         let (admission, pass) =
             if config.open { (Admission::Open, Vec::new()) } else { (Admission::Word(pass.to_vec()), pass.to_vec()) };
         let host = config.public_host.unwrap_or_else(|| host_of(address.ip()));

@@ -70,7 +70,8 @@ impl Passes {
     /// # Errors
     /// [`PassRefused`].
     pub fn check(&self, endpoint: &[u8; 32], now: Timestamp, pass: &[u8]) -> Result<(), PassRefused> {
-        let (Some(&[VERSION]), Some(expires), Some(tag)) = (pass.first_chunk::<1>(), pass.get(1..9), pass.get(9..LENGTH))
+        let (Some(&[VERSION]), Some(expires), Some(tag)) =
+            (pass.first_chunk::<1>(), pass.get(1..9), pass.get(9..LENGTH))
         else {
             return Err(PassRefused::Missing);
         };
