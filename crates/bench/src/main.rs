@@ -11,6 +11,7 @@ mod client_cost;
 mod dialect;
 mod floor;
 mod machine;
+mod nat;
 mod process;
 mod protobuf;
 mod report;
@@ -45,7 +46,7 @@ struct Arguments {
     json: Option<PathBuf>,
 }
 
-/// What the benchmark starts itself as.
+/// A part that runs alone, and what the benchmark starts itself as.
 #[derive(Subcommand)]
 enum Serve {
     /// The floor, until standard input ends
@@ -57,6 +58,17 @@ enum Serve {
         /// Its data folder
         folder: PathBuf,
     },
+    /// Direct links behind address translators, in network namespaces (needs root, ip and nft)
+    Nat(nat::Arguments),
+    /// The relay of a laboratory, until standard input ends
+    #[command(hide = true)]
+    NatRelay {
+        /// Its data folder
+        folder: PathBuf,
+    },
+    /// A peer of a laboratory
+    #[command(hide = true)]
+    NatPeer(nat::PeerArguments),
 }
 
 fn main() -> Result<()> {
@@ -64,6 +76,9 @@ fn main() -> Result<()> {
     match arguments.serve {
         Some(Serve::ServeFloor) => return floor::run(),
         Some(Serve::ServeSubrosa { folder }) => return serve::run(&folder),
+        Some(Serve::Nat(arguments)) => return nat::run(&arguments),
+        Some(Serve::NatRelay { folder }) => return one_thread()?.block_on(nat::run_relay(folder)),
+        Some(Serve::NatPeer(arguments)) => return one_thread()?.block_on(nat::run_peer(arguments)),
         None => {}
     }
     machine::need_two_cores()?;
@@ -71,7 +86,7 @@ fn main() -> Result<()> {
     machine::stay_on_core(machine::GENERATOR_CORE)?;
     machine::allow_many_sockets()?;
     let extent = if arguments.quick { Extent::QUICK } else { Extent::FULL };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = one_thread()?;
     let parts = if arguments.only.is_empty() { Part::value_variants() } else { &arguments.only };
     let figures = tokio::task::LocalSet::new().block_on(&runtime, suite::run(&extent, parts))?;
     let report = Report::new(machine, arguments.quick, figures);
@@ -80,6 +95,10 @@ fn main() -> Result<()> {
         report.save(&file)?;
     }
     Ok(())
+}
+
+fn one_thread() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// A folder for a server's or a client's store, removed at the end. Beside this program rather than in the system's

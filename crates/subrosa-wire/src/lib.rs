@@ -11,7 +11,9 @@ pub mod proto {
 pub mod error;
 pub mod frame;
 pub mod link;
+pub mod relay_link;
 
 pub use error::Refusal;
 pub use frame::{DecodeError, decode_client_frame, decode_server_frame, encode};
 pub use link::{Fingerprint, LinkError, ServerLink};
+pub use relay_link::RelayLink;

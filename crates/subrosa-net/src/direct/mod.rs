@@ -4,5 +4,6 @@
 //! nothing about secrecy or who the peer is, beyond what its own documentation says; that is the work of what runs over it.
 
 mod communicator;
+pub mod quic;
 
 pub use communicator::{Communicator, CommunicatorError, FRAME, Inbound, Link, LinkEnd, Outbound, Path};
