@@ -14,7 +14,7 @@ use bytes::Bytes;
 use rand_core::OsRng;
 use rusqlite::Connection;
 use subrosa_engine::api::{Command, Event, Failure, FailureCode, Reply, SendState};
-use subrosa_engine::{CommandId, Config, Engine, Output};
+use subrosa_engine::{CommandId, Config, Engine, Output, RoadId, RoadOrder};
 use subrosa_net::Sender;
 use subrosa_types::Timestamp;
 use tokio::runtime::Handle;
@@ -25,11 +25,14 @@ use tracing::{error, info};
 use crate::failure::{UNREACHABLE, WRONG_SERVER, connect_failure, environment, store_unavailable};
 use crate::link::{News, Wanted};
 use crate::profile::Lock;
+use crate::roads::{self, Roads};
 
 /// Inputs that may wait.
 const INPUTS: usize = 256;
 /// Frames of the server that may wait; each is at most 8.25 MiB.
 const LINK_NEWS: usize = 8;
+/// News of direct links that may wait; a frame has at most 320 KiB.
+const ROAD_NEWS: usize = 16;
 /// Events that a watcher may be behind before it is told that it missed some.
 const EVENTS: usize = 1024;
 /// Bytes that may wait for the server.
@@ -113,8 +116,10 @@ pub fn start(engine: Engine, lock: Lock) -> Result<Running, Failure> {
     let (ending, ended) = oneshot::channel();
     let (tell, link_news) = mpsc::channel(LINK_NEWS);
     tokio::spawn(crate::link::run(orders, tell));
+    let (tell_road, road_news) = mpsc::channel(ROAD_NEWS);
     let drive = Drive {
         engine,
+        roads: Roads::new(tell_road),
         events: events.clone(),
         wanted,
         link: None,
@@ -127,7 +132,7 @@ pub fn start(engine: Engine, lock: Lock) -> Result<Running, Failure> {
     thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || {
-            runtime.block_on(drive.run(inputs, link_news));
+            runtime.block_on(drive.run(inputs, link_news, road_news));
             drop(lock);
             let _nobody_waits = ending.send(());
         })
@@ -137,6 +142,7 @@ pub fn start(engine: Engine, lock: Lock) -> Result<Running, Failure> {
 
 struct Drive {
     engine: Engine,
+    roads: Roads,
     events: broadcast::Sender<Event>,
     wanted: watch::Sender<Wanted>,
     link: Option<Sender>,
@@ -148,7 +154,12 @@ struct Drive {
 }
 
 impl Drive {
-    async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut link: mpsc::Receiver<(u64, News)>) {
+    async fn run(
+        mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        mut link: mpsc::Receiver<(u64, News)>,
+        mut roads: mpsc::Receiver<(RoadId, roads::News)>,
+    ) {
         let mut last_call = None;
         loop {
             self.carry_out();
@@ -170,6 +181,7 @@ impl Drive {
                         self.news(news);
                     }
                 }
+                Some((road, news)) = roads.recv() => self.road_news(road, news),
                 sent = send_first(self.link.as_ref(), first) => match sent {
                     Ok(length) => {
                         self.backlog.pop_front();
@@ -207,6 +219,18 @@ impl Drive {
         }
     }
 
+    fn road_news(&mut self, road: RoadId, news: roads::News) {
+        match news {
+            roads::News::Ready(way) => self.engine.road_ready(road, way, now()),
+            roads::News::Up => self.engine.road_up(road, now()),
+            roads::News::Frame(frame) => self.engine.road_frame(road, &frame, now()),
+            roads::News::Down(reason) => {
+                self.roads.forget(road);
+                self.engine.road_down(road, &reason, now());
+            }
+        }
+    }
+
     fn lose_link(&mut self, reason: &str) {
         self.drop_link();
         self.engine.link_down(reason, now());
@@ -230,6 +254,7 @@ impl Drive {
                 }
                 Output::Disconnect => self.drop_link(),
                 Output::Transmit(frame) => self.transmit(frame),
+                Output::Road(road, order) => self.order_road(road, order),
                 Output::Event(event) => {
                     trace(&event);
                     // Nobody may be watching.
@@ -237,6 +262,12 @@ impl Drive {
                 }
                 Output::Finished(id, answer) => self.finish(id, answer),
             }
+        }
+    }
+
+    fn order_road(&mut self, road: RoadId, order: RoadOrder) {
+        if !self.roads.carry_out(road, order) {
+            self.engine.road_down(road, "it does not keep up", now());
         }
     }
 
@@ -317,6 +348,8 @@ fn trace(event: &Event) {
         Event::Online => info!("logged in, and up to date"),
         Event::Offline { reason } => info!("offline: {reason}"),
         Event::Warning { code, .. } => info!("warning {code}"),
+        Event::Direct { up: true, .. } => info!("messages of a chat go over a direct link"),
+        Event::Direct { up: false, .. } => info!("messages of a chat go through the server again"),
         Event::LoggedOut { .. } => info!("this device was logged out"),
         _ => {}
     }

@@ -20,6 +20,7 @@ mod host;
 pub mod keys;
 mod link;
 pub mod profile;
+mod roads;
 pub mod socket;
 pub mod store;
 

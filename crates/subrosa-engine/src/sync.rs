@@ -158,7 +158,8 @@ impl Engine {
     /// Makes the requests for what is missing.
     pub(crate) fn drive_sync(&mut self, now: Timestamp) -> Outcome {
         if !self.session.is_online() {
-            return Ok(());
+            // What came over links is told all the same.
+            return self.announce_messages();
         }
         if self.roles.position().0 < self.sync.role_target {
             let after = self.roles.position().0;

@@ -66,6 +66,7 @@ impl ServerConfig {
             setup_code: !self.listen.ip().is_loopback(),
             retention_days: self.retention_days,
             rates: self.rates,
+            relay: self.relay(),
             faults: Faults::NONE,
             ..CoreConfig::default()
         }

@@ -81,6 +81,7 @@ impl Feed {
     /// Begins to watch; gives what is there.
     pub async fn open(client: &Client, chat: Option<Target>, start: Start) -> Outcome<(Self, Vec<Item>)> {
         let events = client.events().await?;
+        client.call(Command::Follow).await?;
         let last = start.since;
         let mut feed =
             Self { client: client.clone(), events, only: None, seen: Seen::default(), last, to_mark: Vec::new() };
@@ -167,6 +168,8 @@ impl Feed {
     /// Everything that may have been missed: whatever is unread, and what is behind the last message (own ones from
     /// elsewhere, too). Both are in the order of the logs; what is in both stays where it is among the latter.
     async fn catch_up(&mut self) -> Outcome<Vec<Item>> {
+        // Another process may be the engine now.
+        self.client.call(Command::Follow).await?;
         let mut rows = self.rows(false, None, None).await?;
         if let Some(since) = self.last {
             let mut behind = self.rows(true, None, Some(since)).await?;

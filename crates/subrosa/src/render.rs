@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::json;
 use subrosa_client::api::{
-    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, Event, InviteKind, InviteLinkRow, InviteRow, KeyOwner, KeyRow,
-    MemberRow, MessageRow, Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
+    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, DirectPolicy, Event, InviteKind, InviteLinkRow, InviteRow, KeyOwner,
+    KeyRow, MemberRow, MessageRow, Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
 };
 use subrosa_types::text::for_terminal;
 
@@ -20,6 +20,7 @@ pub fn reply(out: Output, reply: &Reply) -> Outcome {
         Reply::Done => out.object(&fields!({"done": true})),
         Reply::WhoAmI(who) => who_am_i(out, who),
         Reply::Devices(rows) => devices(out, rows),
+        Reply::Direct(policy) => direct_policy(out, *policy),
         Reply::Sent(row) => sent(out, row),
         Reply::Messages(rows) => rows.iter().try_for_each(|row| message(out, row)),
         Reply::ChangedKeys(rows) => changed_keys(out, rows),
@@ -97,7 +98,7 @@ pub fn message_event(out: Output, row: &MessageRow) -> Outcome {
     out.object(&Object { event: "message", message: MessageObject::of(row) })
 }
 
-/// `2026-11-21 10:22 #group @alice: text`. In a private chat the chat is named only if it is not the sender. Further
+/// `2026-11-21 10:22 #group @alice: text`, and `@alice (direct): text` if it came over a direct link. In a private chat the chat is named only if it is not the sender. Further
 /// lines of a text are indented, so that none can pass for another message.
 fn message_line(row: &MessageRow) -> String {
     let from = format!("@{}", safe(&row.from));
@@ -105,7 +106,18 @@ fn message_line(row: &MessageRow) -> String {
     let place = if chat == from { String::new() } else { format!("{chat} ") };
     let text = for_terminal(&row.text).replace('\n', "\n    ");
     let pending = if row.pending { " (not sent yet)" } else { "" };
-    format!("{} {place}{from}: {text}{pending}", local(row.sent_at))
+    let road = if row.via == Via::Direct { " (direct)" } else { "" };
+    format!("{} {place}{from}{road}: {text}{pending}", local(row.sent_at))
+}
+
+fn direct_policy(out: Output, policy: DirectPolicy) -> Outcome {
+    let (word, means) = match policy {
+        DirectPolicy::Contacts => ("contacts", "with people whose chat you accepted, when there is something to say"),
+        DirectPolicy::Never => ("never", "everything goes through the server, and nobody else learns your address"),
+        DirectPolicy::Always => ("always", "with people whose chat you accepted, as long as both are there"),
+    };
+    out.line(format!("{word}: {means}"))?;
+    out.object(&fields!({"policy": word}))
 }
 
 const fn via(road: Via) -> &'static str {
@@ -373,6 +385,7 @@ pub fn event(out: Output, event: &Event) -> Outcome {
             ));
             out.object(&fields!({"event": "key_changed", "name": name, "was_verified": was_verified}))
         }
+        Event::Direct { chat, up } => out.object(&fields!({"event": "direct", "chat": chat, "up": up})),
         Event::DeviceAdded { name, device } => {
             note(format!("@{} has a further device: {}", safe(name), safe(device)));
             out.object(&fields!({"event": "device_added", "name": name, "device": device}))

@@ -278,7 +278,11 @@ impl Laboratory {
         done(Command::new("ip").args(["netns", "add", &namespace]))?;
         self.namespaces.push(namespace);
         // The kernel's own IPv6 chatter would be counted as talk with others.
-        self.run(short, "sysctl", &["-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"])?;
+        self.run(
+            short,
+            "sysctl",
+            &["-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"],
+        )?;
         self.ip(short, "link set lo up")
     }
 

@@ -8,6 +8,7 @@ mod event;
 mod failure;
 mod reply;
 
+pub use crate::direct::DirectPolicy;
 pub use command::{Command, Secret, Target, Wait};
 pub use event::Event;
 pub use failure::{Failure, FailureCode};

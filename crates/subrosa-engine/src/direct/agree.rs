@@ -244,10 +244,13 @@ impl Engine {
 
     /// The server's relay admits this link's endpoint, or there is no relay: now the endpoint can be made.
     pub(crate) fn take_pass(&mut self, id: RoadId, relay: Option<RelayAddress>, now: Timestamp) {
-        let host = self.profile.as_ref().map(|profile| profile.server.host.clone()).unwrap_or_default();
+        let server = self.profile.as_ref().map(|profile| (profile.server.host.clone(), profile.server.port.into()));
         let Some(road) = self.direct.roads.get_mut(&id) else { return };
         let (State::Passing, Some(peer)) = (&road.state, road.peer) else { return };
-        let relay = relay.map(|relay| if relay.host.is_empty() { RelayAddress { host, ..relay } } else { relay });
+        let relay = match (relay, server) {
+            (Some(relay), Some((host, port))) if relay.host.is_empty() => Some(RelayAddress { host, port, ..relay }),
+            (relay, _) => relay,
+        };
         road.until = now.plus_millis(STEP_MS);
         let seed = road.seed.clone();
         let order = match road.way.clone() {

@@ -54,6 +54,7 @@ pub use staged::Staged;
 pub(crate) use failure::Failure;
 pub(crate) use requests::fetch_log::log_page;
 
+use crate::relay::{Passes, RelayMode};
 use crate::store::{self, StoreError};
 use conversation::Cache;
 use identity::Identity;
@@ -86,6 +87,8 @@ pub struct CoreConfig {
     pub retention_days: u32,
     /// Limits in time.
     pub rates: Rates,
+    /// Whom the server's relay admits; off: there is none.
+    pub relay: RelayMode,
     /// Bytes of memory for conversations, about.
     pub cache_bytes: usize,
     /// Bugs to plant (none unless the feature `planted-faults` is on).
@@ -99,6 +102,7 @@ impl Default for CoreConfig {
             setup_code: false,
             retention_days: subrosa_types::limits::RETENTION_DAYS,
             rates: Rates::default(),
+            relay: RelayMode::Off,
             cache_bytes: 64 * 1024 * 1024,
             faults: Faults::NONE,
         }
@@ -134,6 +138,8 @@ pub(crate) struct State {
     pub(crate) conversations: Cache,
     pub(crate) attempts_by_account: rate::Table<String>,
     pub(crate) attempts_by_address: rate::Table<std::net::IpAddr>,
+    /// What its relay is shown, where it asks for anything.
+    pub(crate) relay_passes: Passes,
     /// The one-time code for the first sign-up, while there is no account and one is needed.
     pub(crate) setup_code: Option<String>,
 }
@@ -185,6 +191,7 @@ impl Core {
         let setup_code = (config.setup_code && !store::accounts::any(&store)?).then(|| turn::code(rng));
         let state = State {
             conversations: Cache::new(config.cache_bytes),
+            relay_passes: Passes::of(&identity.key),
             config,
             identity,
             roles,

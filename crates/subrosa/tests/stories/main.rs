@@ -11,6 +11,7 @@ mod bad_luck;
 mod console;
 mod crowd;
 mod devices;
+mod direct_chats;
 mod export;
 mod groups;
 mod invitations;
