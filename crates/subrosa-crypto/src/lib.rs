@@ -14,6 +14,7 @@
 //! | [`session`] | that both ends of a connection are who they say |
 //! | [`password`], [`vault`] | a password proved by OPAQUE, and the account key sealed under it |
 //! | [`safety_number`] | what two people compare |
+//! | [`encryptor`] | that a direct link is secret and unchanged |
 //!
 //! No clock, no randomness and no socket in here: times and random number generators come in as arguments. Secrets are
 //! zeroised when dropped and have no `Debug` that shows them.
@@ -21,6 +22,7 @@
 pub mod account;
 pub mod device;
 pub mod device_list;
+pub mod encryptor;
 pub mod field;
 pub mod group_certificate;
 pub mod keys;
@@ -35,6 +37,7 @@ pub mod vault;
 pub use account::{Account, IdentityError, SelfSigned, verify_directory_entry};
 pub use device::{ClaimedDevice, Device};
 pub use device_list::{DeviceChange, DeviceList, DeviceListError};
+pub use encryptor::{Encryptor, EncryptorError};
 pub use field::BadField;
 pub use group_certificate::{CertificateError, ConversationKind, GroupCertificate};
 pub use keys::{BadKey, BadSignature, Label, SigningKey, VerifyingKey};
