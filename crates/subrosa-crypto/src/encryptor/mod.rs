@@ -141,5 +141,31 @@ pub trait Encryptor: Send {
     fn open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, EncryptorError>;
 }
 
+impl<E: Encryptor + ?Sized> Encryptor for Box<E> {
+    fn kind(&self) -> Encryption {
+        (**self).kind()
+    }
+
+    fn protects(&self) -> bool {
+        (**self).protects()
+    }
+
+    fn begin(&mut self, parties: Parties<'_>) -> Result<Step, EncryptorError> {
+        (**self).begin(parties)
+    }
+
+    fn step(&mut self, message: &[u8]) -> Result<Step, EncryptorError> {
+        (**self).step(message)
+    }
+
+    fn seal(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, EncryptorError> {
+        (**self).seal(plaintext)
+    }
+
+    fn open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, EncryptorError> {
+        (**self).open(sealed)
+    }
+}
+
 #[cfg(test)]
 mod tests;
