@@ -7,6 +7,7 @@ use serde::Deserialize;
 use subrosa_types::limits;
 
 use crate::core::{CoreConfig, Faults, Rates, Signup};
+use crate::relay::{RelayLimits, RelayMode};
 
 /// Settings of a server. Every field has a default but the folder, which the caller fills in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -26,6 +27,11 @@ pub struct ServerConfig {
     pub retention_days: u32,
     /// Limits in time: attempts, messages.
     pub rates: Rates,
+    /// Whom the relay for direct links admits: `open`, `members`, or `off`. Default: `open` on a loopback address, else
+    /// `members`. It takes UDP on the same port number.
+    pub relay: Option<RelayMode>,
+    /// What one client may take of the relay.
+    pub relay_limits: RelayLimits,
     /// Connections at a time; further ones wait. Default: 16384.
     pub max_connections: usize,
 }
@@ -39,12 +45,20 @@ impl Default for ServerConfig {
             signup: Signup::Open,
             retention_days: limits::RETENTION_DAYS,
             rates: Rates::default(),
+            relay: None,
+            relay_limits: RelayLimits::default(),
             max_connections: 16 * 1024,
         }
     }
 }
 
 impl ServerConfig {
+    /// Whom the relay admits.
+    pub(crate) fn relay(&self) -> RelayMode {
+        let default = if self.listen.ip().is_loopback() { RelayMode::Open } else { RelayMode::Members };
+        self.relay.unwrap_or(default)
+    }
+
     /// What the core needs of it.
     pub(crate) fn core(&self) -> CoreConfig {
         CoreConfig {
@@ -73,6 +87,15 @@ mod tests {
         assert_eq!(config.rates.login_per_account, Rates::default().login_per_account);
         assert!(config.core().setup_code);
         assert!(!ServerConfig::default().core().setup_code);
+    }
+
+    #[test]
+    fn a_relay_is_open_to_everybody_only_on_loopback_unless_it_is_said() {
+        let of = |json: &str| serde_json::from_str::<ServerConfig>(json).unwrap().relay();
+        assert_eq!(of("{}"), RelayMode::Open);
+        assert_eq!(of(r#"{"listen":"0.0.0.0:7000"}"#), RelayMode::Members);
+        assert_eq!(of(r#"{"listen":"0.0.0.0:7000","relay":"open"}"#), RelayMode::Open);
+        assert_eq!(of(r#"{"relay":"off","relay_limits":{"bytes_per_second":1}}"#), RelayMode::Off);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! - [`core`]: what the service *is*: sessions, directory, roles, delivery. Synchronous and deterministic; the simulation
 //!   drives it as the writer thread does. One kind of request a file.
 //! - [`store`]: what is on disk, behind plain functions.
+//! - [`relay`]: what helps two devices to a direct link, beside all of that.
 //! - `gate`, `intake`, `writer`, `reader`, `outbox`: what connects the core to a network, and bounds it.
 //! - [`Server`] starts all of it, [`RunningServer`] stops it.
 //!
@@ -22,6 +23,7 @@ mod gate;
 mod intake;
 mod outbox;
 mod reader;
+pub mod relay;
 mod running;
 pub mod store;
 mod writer;

@@ -1,6 +1,7 @@
 //! Starting and stopping the service.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +10,16 @@ use std::time::Duration;
 use rand_core::OsRng;
 use subrosa_wire::ServerLink;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast, oneshot, watch};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::ServerConfig;
 use crate::core::{Core, Event};
-use crate::gate::{Gate, TlsError, acceptor};
+use crate::gate::{Gate, TlsError, tls_config};
 use crate::intake::{Intake, Task};
+use crate::relay::{Admission, Discovery, Passes, Relay, RelayMode};
 use crate::store::{self, StoreError};
 use crate::writer::{Writer, now};
 use crate::{reader, writer};
@@ -26,6 +30,8 @@ pub const DATABASE: &str = "server.db";
 const LOCK: &str = "server.lock";
 /// How long connections get to take their last frame.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How often a free port is looked for that is free for TCP and UDP.
+const PORT_TRIES: usize = 16;
 /// Events that a slow console may be behind.
 const EVENTS: usize = 1024;
 
@@ -83,12 +89,20 @@ impl Server {
         let database = config.folder.join(DATABASE);
         let connection = store::open(&database)?;
         let core = Core::open(connection, config.core(), now(), &mut OsRng)?;
-        let acceptor = acceptor(core.identity_key())?;
+        let tls = tls_config(core.identity_key())?;
         let reader = reader::start(&database)?;
 
-        let listen_error = |source| StartError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
+        let admission = match config.relay() {
+            RelayMode::Open => Some(Admission::Open),
+            RelayMode::Members => Some(Admission::Passes(Passes::of(core.identity_key()))),
+            RelayMode::Off => None,
+        };
+        let (listener, address, discovery) = listen_with_udp(config.listen, |address| {
+            let start = |_| Discovery::start(address, tls.clone(), config.relay_limits.clients);
+            admission.as_ref().map(start).transpose()
+        })
+        .await?;
+        let relay = admission.map(|admission| Arc::new(Relay::new(admission, config.relay_limits)));
         let host = config.public_host.clone().unwrap_or_else(|| host_of(address.ip()));
         let link = ServerLink { host, port: address.port(), fingerprint: core.server_key().fingerprint() };
         let setup_code = core.setup_code().map(str::to_owned);
@@ -109,7 +123,13 @@ impl Server {
             .map_err(StartError::Thread)?;
 
         let places = Arc::new(Semaphore::new(config.max_connections));
-        let gate = Arc::new(Gate::new(acceptor, intake.clone(), reader, places.clone()));
+        let gate = Arc::new(Gate::new(
+            TlsAcceptor::from(Arc::new(tls)),
+            relay.clone(),
+            intake.clone(),
+            reader,
+            places.clone(),
+        ));
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(gate.run(listener, stopped));
         tracing::info!(%address, "the server listens");
@@ -123,6 +143,8 @@ impl Server {
             places,
             max_connections: config.max_connections,
             stop,
+            relay,
+            _discovery: discovery,
         })
     }
 }
@@ -139,6 +161,8 @@ pub struct RunningServer {
     places: Arc<Semaphore>,
     max_connections: usize,
     stop: watch::Sender<bool>,
+    relay: Option<Arc<Relay>>,
+    _discovery: Option<Discovery>,
 }
 
 impl RunningServer {
@@ -177,6 +201,9 @@ impl RunningServer {
         self.stop.send_replace(true);
         self.intake.push_now(Task::Stop(reason.to_owned()));
         let outcome = self.writer_outcome().await;
+        if let Some(relay) = &self.relay {
+            relay.shutdown().await;
+        }
         let everybody = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
         // Who does not take the last frame in time is left.
         let _in_time = timeout(FAREWELL, self.places.acquire_many(everybody)).await;
@@ -208,12 +235,38 @@ impl Drop for RunningServer {
     fn drop(&mut self) {
         self.stop.send_replace(true);
         self.intake.push_now(Task::Stop(String::new()));
+        if let (Some(relay), Ok(runtime)) = (self.relay.take(), Handle::try_current()) {
+            // Clients of the relay hold each other in memory; they must be told to end.
+            runtime.spawn(async move { relay.shutdown().await });
+        }
+    }
+}
+
+/// Listens for TCP, and starts what needs UDP on the port of the same number. When any port will do, one is looked for
+/// that is free for both.
+///
+/// # Errors
+/// [`StartError::Listen`].
+pub(crate) async fn listen_with_udp<T>(
+    listen: SocketAddr,
+    start_udp: impl Fn(SocketAddr) -> std::io::Result<T>,
+) -> Result<(TcpListener, SocketAddr, T), StartError> {
+    let error = |source| StartError::Listen { address: listen, source };
+    let mut tries = PORT_TRIES;
+    loop {
+        let listener = TcpListener::bind(listen).await.map_err(error)?;
+        let address = listener.local_addr().map_err(error)?;
+        match start_udp(address) {
+            Ok(udp) => return Ok((listener, address, udp)),
+            Err(source) if listen.port() == 0 && source.kind() == ErrorKind::AddrInUse && tries > 0 => tries -= 1,
+            Err(source) => return Err(error(source)),
+        }
     }
 }
 
 /// A host as one writes it in a URL. Whoever listens everywhere is reached on this machine, unless the operator says
 /// otherwise.
-fn host_of(address: IpAddr) -> String {
+pub(crate) fn host_of(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) if address.is_unspecified() => "127.0.0.1".into(),
         IpAddr::V6(address) if address.is_unspecified() => "[::1]".into(),
@@ -223,7 +276,7 @@ fn host_of(address: IpAddr) -> String {
 }
 
 /// Makes the folder private and takes it for this process.
-fn lock_folder(folder: &Path) -> Result<File, StartError> {
+pub(crate) fn lock_folder(folder: &Path) -> Result<File, StartError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -11,9 +11,11 @@ pub mod proto {
 pub mod error;
 pub mod frame;
 pub mod link;
+pub mod relay_link;
 pub mod ticket;
 
 pub use error::Refusal;
 pub use frame::{DecodeError, decode_client_frame, decode_server_frame, encode};
 pub use link::{Fingerprint, LinkError, ServerLink};
+pub use relay_link::RelayLink;
 pub use ticket::{Encryption, Ticket, TicketError};

@@ -53,6 +53,9 @@ pub enum LinkError {
     /// The fingerprint is missing or damaged.
     #[error("the server link's fingerprint is missing or damaged; copy the whole link")]
     Fingerprint,
+    /// The pass of a relay link is damaged.
+    #[error("the relay link's pass is damaged; copy the whole link")]
+    Pass,
 }
 
 impl fmt::Display for ServerLink {

@@ -16,6 +16,7 @@ use data_encoding::BASE32_NOPAD;
 use prost::Message;
 
 use crate::proto::{self, DirectEncryption, QuicWay, TcpWay, ticket::Way as ProtoWay};
+use crate::relay_link::RelayLink;
 
 /// What every ticket begins with.
 pub const SCHEME: &str = "subrosa-direct:";
@@ -25,8 +26,6 @@ pub const TICKET: usize = 4096;
 pub const ADDRESSES: usize = 8;
 /// Longest address, in bytes: a host name, a colon and a port.
 const ADDRESS: usize = 262;
-/// Longest pass for a relay, in bytes.
-const PASS: usize = 256;
 
 /// What a direct link is encrypted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -179,10 +178,7 @@ fn checked_quic(way: QuicWay) -> Result<QuicWay, TicketError> {
         return Err(TicketError::Field("address"));
     }
     if let Some(relay) = &way.relay {
-        let port = u16::try_from(relay.port).unwrap_or(0);
-        if port == 0 || !is_host(&relay.host) || relay.fingerprint.len() != 32 || relay.pass.len() > PASS {
-            return Err(TicketError::Field("relay"));
-        }
+        RelayLink::try_from(relay).map_err(|_| TicketError::Field("relay"))?;
     }
     Ok(way)
 }
@@ -252,6 +248,7 @@ impl fmt::Debug for Ticket {
 mod tests {
     use super::*;
     use crate::proto::RelayAddress;
+    use crate::relay_link::RELAY_PASS;
 
     fn ticket(way: Way) -> Ticket {
         Ticket { key: [7; 32], secret: [9; 16], encryption: Encryption::Mls, expires_at: 0, way }
@@ -338,7 +335,7 @@ mod tests {
             RelayAddress { port: 70_000, ..relay() },
             RelayAddress { host: "a/b".into(), ..relay() },
             RelayAddress { fingerprint: vec![3; 31], ..relay() },
-            RelayAddress { pass: vec![0; PASS + 1], ..relay() },
+            RelayAddress { pass: vec![0; RELAY_PASS + 1], ..relay() },
         ] {
             assert_eq!(
                 refused(with_quic(QuicWay { relay: Some(bad), addresses: vec![] })),

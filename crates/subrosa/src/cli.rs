@@ -7,7 +7,7 @@ use subrosa_client::Profile;
 use subrosa_client::api::Failure;
 
 use crate::commands::{
-    account, chat, devices, export, group, invite_link, invites, read, role, send, serve, up, verify,
+    account, chat, devices, export, group, invite_link, invites, read, relay, role, send, serve, up, verify,
 };
 
 /// Private and group chat that you host yourself, end-to-end encrypted.
@@ -54,6 +54,8 @@ pub enum Command {
     Up(up::Arguments),
     /// Run a server
     Serve(serve::Arguments),
+    /// Run a relay for direct links, without a server
+    Relay(relay::Arguments),
     /// Make an account on a server
     Signup(account::SignUp),
     /// Enrol this profile as a further device of your account
@@ -130,6 +132,9 @@ mod tests {
             "up -u alice --password-stdin",
             "serve -p 7000 --data /d --config /c --signup invite",
             "serve --listen 127.0.0.1:0",
+            "serve --relay members",
+            "relay",
+            "relay --listen 127.0.0.1:0 --data /d --open --public-host h",
             "signup -s subrosa://x -u alice --email a@b --invite C --setup D --password-stdin",
             "login -s subrosa://x -u alice --password-file /f",
             "logout",

@@ -10,6 +10,7 @@
 
 mod communicator;
 pub mod memory;
+pub mod quic;
 pub mod tcp;
 
 pub use communicator::{Communicator, CommunicatorError, FRAME, Inbound, Link, LinkEnd, Outbound, Path};

@@ -11,7 +11,7 @@
 mod connect;
 mod connection;
 mod error;
-mod pin;
+pub(crate) mod pin;
 
 pub use connect::connect;
 pub use connection::{Connection, LinkGone, Receiver, Sender};

@@ -28,6 +28,13 @@ const ED25519_SPKI: [u8; 12] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 
 #[error("the certificate has another key than the link names")]
 pub struct OtherKey;
 
+impl OtherKey {
+    /// The same as rustls carries it.
+    pub fn error() -> Error {
+        CertificateError::Other(OtherError(Arc::new(Self))).into()
+    }
+}
+
 /// Accepts exactly one key.
 #[derive(Debug)]
 pub struct PinnedKey {
@@ -60,7 +67,7 @@ impl ServerCertVerifier for PinnedKey {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let other = || Error::from(CertificateError::Other(OtherError(Arc::new(OtherKey))));
+        let other = OtherKey::error;
         let spki = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
         let key = spki.as_ref().strip_prefix(&ED25519_SPKI).ok_or_else(other)?;
         let key = VerifyingKey::from_slice(key).map_err(|_| other())?;

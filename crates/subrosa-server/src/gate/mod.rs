@@ -32,9 +32,11 @@ use crate::core::{Peer, SessionId};
 use crate::intake::{Intake, Task};
 use crate::outbox::Outbox;
 use crate::reader::Wanted;
+use crate::relay::Relay;
 use connection::Connection;
 
-pub(crate) use tls::{TlsError, acceptor};
+pub(crate) use tls::{TlsError, tls_config};
+pub(crate) use upgrade::{Opened, Paths, upgrade};
 
 /// Uploads in parts at a time, of all connections together.
 const UPLOADS: usize = 8;
@@ -42,6 +44,8 @@ const UPLOADS: usize = 8;
 /// What all connections share.
 pub(crate) struct Gate {
     pub(crate) acceptor: TlsAcceptor,
+    /// What serves the relay's path, unless it is off.
+    pub(crate) relay: Option<Arc<Relay>>,
     pub(crate) intake: Arc<Intake>,
     pub(crate) reader: SyncSender<Wanted>,
     pub(crate) connections: Arc<Semaphore>,
@@ -52,12 +56,13 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(
         acceptor: TlsAcceptor,
+        relay: Option<Arc<Relay>>,
         intake: Arc<Intake>,
         reader: SyncSender<Wanted>,
         connections: Arc<Semaphore>,
     ) -> Self {
         let uploads = Arc::new(Semaphore::new(UPLOADS));
-        Self { acceptor, intake, reader, connections, uploads, next_session: AtomicU64::new(1) }
+        Self { acceptor, relay, intake, reader, connections, uploads, next_session: AtomicU64::new(1) }
     }
 
     /// Accepts connections until the server stops.
@@ -81,18 +86,25 @@ impl Gate {
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, _permit: OwnedSemaphorePermit) {
+    async fn serve(self: Arc<Self>, stream: TcpStream, place: OwnedSemaphorePermit) {
         let deadline = Instant::now() + Duration::from_secs(limits::LOGIN_SECONDS);
         // The handshake needs far more memory than what follows, so it is a future of its own that is dropped.
-        let opened = Box::pin(timeout_at(deadline, self.open(stream, deadline))).await;
+        let opened = Box::pin(timeout_at(deadline, self.open(stream, place, deadline))).await;
         match opened {
-            Ok(Ok(connection)) => connection.run().await,
+            Ok(Ok(Some((connection, _place)))) => connection.run().await,
+            // A client of the relay has its place now, or a request was answered.
+            Ok(Ok(None)) => {}
             Ok(Err(error)) => tracing::debug!(%error, "a connection was not opened"),
             Err(_) => tracing::debug!("a connection took too long to open"),
         }
     }
 
-    async fn open(&self, stream: TcpStream, deadline: Instant) -> std::io::Result<Box<Connection>> {
+    async fn open(
+        &self,
+        stream: TcpStream,
+        place: OwnedSemaphorePermit,
+        deadline: Instant,
+    ) -> std::io::Result<Option<(Box<Connection>, OwnedSemaphorePermit)>> {
         let address = stream.peer_addr()?.ip().to_canonical();
         stream.set_nodelay(true)?;
         let mut stream = self.acceptor.accept(stream).await?;
@@ -101,11 +113,21 @@ impl Gate {
             .1
             .export_keying_material([0; 32], TLS_EXPORTER_LABEL, None)
             .map_err(std::io::Error::other)?;
-        let rest = upgrade::accept(&mut stream).await?;
+        let rest = match upgrade(&mut stream, Paths { chat: true, relay: self.relay.is_some() }).await? {
+            Opened::Chat(rest) => rest,
+            Opened::Relay(request, rest) => {
+                if let Some(relay) = &self.relay {
+                    relay.admit(stream, request, rest, place).await?;
+                }
+                return Ok(None);
+            }
+            Opened::Answered => return Ok(None),
+        };
         let session = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let outbox = Arc::new(Outbox::default());
         let peer = Peer { address, tls_exporter };
         self.intake.push_now(Task::Connect(session, peer, outbox.clone()));
-        Ok(Box::new(Connection::new(self, session, socket::Socket::new(stream, rest), outbox, deadline)))
+        let connection = Connection::new(self, session, socket::Socket::new(stream, rest), outbox, deadline);
+        Ok(Some((Box::new(connection), place)))
     }
 }

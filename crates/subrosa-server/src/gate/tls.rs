@@ -11,7 +11,6 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::version::TLS13;
 use subrosa_crypto::SigningKey;
-use tokio_rustls::TlsAcceptor;
 
 /// The TLS endpoint could not be made. We are to blame.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +23,8 @@ pub enum TlsError {
     Setup(#[from] rustls::Error),
 }
 
-/// The endpoint that proves this identity key.
-pub(crate) fn acceptor(identity: &SigningKey) -> Result<TlsAcceptor, TlsError> {
+/// TLS that proves this identity key.
+pub(crate) fn tls_config(identity: &SigningKey) -> Result<rustls::ServerConfig, TlsError> {
     let key = identity.to_pkcs8_der();
     let private = PrivatePkcs8KeyDer::from(key.to_vec());
     let pair = KeyPair::from_pkcs8_der_and_sign_algo(&private, &PKCS_ED25519)?;
@@ -43,5 +42,5 @@ pub(crate) fn acceptor(identity: &SigningKey) -> Result<TlsAcceptor, TlsError> {
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     config.max_early_data_size = 0;
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(config)
 }

@@ -9,6 +9,7 @@ pub mod group;
 pub mod invite_link;
 pub mod invites;
 pub mod read;
+pub mod relay;
 pub mod role;
 pub mod send;
 pub mod serve;
@@ -99,6 +100,7 @@ pub async fn run(cli: Cli) -> Outcome {
     match cli.command.unwrap_or_else(|| Command::Up(up::Arguments::default())) {
         Command::Up(arguments) => up::run(&context, arguments).await,
         Command::Serve(arguments) => serve::run(&context, arguments).await,
+        Command::Relay(arguments) => relay::run(&context, arguments).await,
         Command::Signup(arguments) => account::sign_up(&context, arguments).await,
         Command::Login(arguments) => account::log_in(&context, arguments).await,
         Command::Logout => account::log_out(&context).await,

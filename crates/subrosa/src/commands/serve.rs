@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use subrosa_client::api::{Failure, FailureCode};
+use subrosa_server::relay::RelayMode;
 use subrosa_server::store::StoreError;
 use subrosa_server::{Event, RunningServer, Server, ServerConfig, Signup, StartError, system_time};
 use tokio::sync::broadcast::error::RecvError;
@@ -17,7 +18,7 @@ use crate::signals::Signals;
 use crate::time::{local, utc};
 
 /// The word that ends a server, typed at its console.
-const TERMINATE: &str = "TERMINATE";
+pub const TERMINATE: &str = "TERMINATE";
 /// Messages are counted for this long before a line says so.
 const COUNTED: Duration = Duration::from_millis(250);
 
@@ -39,6 +40,9 @@ pub struct Arguments {
     /// Who may sign up; the first account always may [default: open]
     #[arg(long, value_enum)]
     signup: Option<SignupMode>,
+    /// Whom the relay for direct links admits [default: open on 127.0.0.1, else members]
+    #[arg(long, value_enum)]
+    relay: Option<RelayAdmits>,
     /// Host in the server's link, if clients reach it by another name than its address
     #[arg(long, value_name = "HOST")]
     public_host: Option<String>,
@@ -60,6 +64,26 @@ impl From<SignupMode> for Signup {
             SignupMode::Open => Self::Open,
             SignupMode::Invite => Self::Invite,
             SignupMode::Closed => Self::Closed,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RelayAdmits {
+    /// Everybody
+    Open,
+    /// Devices that are logged in
+    Members,
+    /// Nobody: there is no relay
+    Off,
+}
+
+impl From<RelayAdmits> for RelayMode {
+    fn from(admits: RelayAdmits) -> Self {
+        match admits {
+            RelayAdmits::Open => Self::Open,
+            RelayAdmits::Members => Self::Members,
+            RelayAdmits::Off => Self::Off,
         }
     }
 }
@@ -100,7 +124,7 @@ pub fn announce(out: Output, server: &RunningServer) -> Outcome {
 }
 
 fn settings(context: &Context, arguments: Arguments) -> Outcome<ServerConfig> {
-    let Arguments { port, listen, data, config, signup, public_host } = arguments;
+    let Arguments { port, listen, data, config, signup, relay, public_host } = arguments;
     let (mut settings, names_folder) = match config {
         Some(file) => read_settings(&file)?,
         None => (ServerConfig::default(), false),
@@ -113,6 +137,9 @@ fn settings(context: &Context, arguments: Arguments) -> Outcome<ServerConfig> {
     }
     if let Some(signup) = signup {
         settings.signup = signup.into();
+    }
+    if let Some(relay) = relay {
+        settings.relay = Some(relay.into());
     }
     if public_host.is_some() {
         settings.public_host = public_host;
@@ -173,7 +200,7 @@ pub fn not_started(error: &StartError, folder: &Path) -> Failure {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
@@ -219,7 +246,7 @@ async fn watch(out: Output, mut server: RunningServer, signals: &mut Signals) ->
 }
 
 /// The next line; never resolves when the input has ended: a server needs nobody at its console.
-async fn next_line(typed: &mut Option<tokio::sync::mpsc::Receiver<Typed>>) -> Typed {
+pub async fn next_line(typed: &mut Option<tokio::sync::mpsc::Receiver<Typed>>) -> Typed {
     if let Some(lines) = typed {
         if let Some(line) = lines.recv().await {
             return line;
