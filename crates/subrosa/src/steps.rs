@@ -9,9 +9,17 @@ use crate::terminal;
 /// Shows warnings; with `-v` the steps as well, with `-vv` everything of our own crates.
 pub fn show(verbose: u8) {
     let ours = |level: &str| {
-        ["subrosa", "subrosa_client", "subrosa_net", "subrosa_engine", "subrosa_server", "subrosa_mls"]
-            .map(|name| format!("{name}={level}"))
-            .join(",")
+        [
+            "subrosa",
+            "subrosa_client",
+            "subrosa_net",
+            "subrosa_direct",
+            "subrosa_engine",
+            "subrosa_server",
+            "subrosa_mls",
+        ]
+        .map(|name| format!("{name}={level}"))
+        .join(",")
     };
     let filter = match verbose {
         0 => "error".to_owned(),
