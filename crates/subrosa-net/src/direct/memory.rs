@@ -52,8 +52,8 @@ impl Communicator for MemoryListener {
     }
 }
 
-/// See [`pair`].
-#[derive(Debug)]
+/// See [`pair`]. A clone dials the same listener.
+#[derive(Debug, Clone)]
 pub struct MemoryDialer {
     dialled: Option<mpsc::Sender<Link>>,
 }

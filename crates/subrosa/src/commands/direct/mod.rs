@@ -125,7 +125,8 @@ async fn listen(context: &Context, arguments: Listen) -> Outcome {
     show.ticket(&ticket)?;
     draw(context, &show, &ticket, qr)?;
     let pairing = Pairing::inviting(&invitation);
-    let pairing = if ticket_only { pairing.ticket_only() } else { pairing };
+    // Over QUIC nobody finds us without a ticket.
+    let pairing = if ticket_only || transport == Transport::Quic { pairing.ticket_only() } else { pairing };
     show.note("pass the ticket on, by a way you trust; waiting (/help lists commands, EXIT leaves)");
     chat(show, communicator, encryption, pairing, common).await
 }
