@@ -11,6 +11,8 @@ mod bad_luck;
 mod console;
 mod crowd;
 mod devices;
+mod direct;
+mod examples;
 mod export;
 mod groups;
 mod invitations;
