@@ -23,6 +23,7 @@ mod traffic;
 mod websocket;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum as _};
@@ -71,16 +72,21 @@ enum Serve {
     NatPeer(nat::PeerArguments),
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    match arguments.serve {
-        Some(Serve::ServeFloor) => return floor::run(),
-        Some(Serve::ServeSubrosa { folder }) => return serve::run(&folder),
+fn main() -> Result<ExitCode> {
+    let mut arguments = Arguments::parse();
+    match arguments.serve.take() {
+        Some(Serve::ServeFloor) => floor::run()?,
+        Some(Serve::ServeSubrosa { folder }) => serve::run(&folder)?,
         Some(Serve::Nat(arguments)) => return nat::run(&arguments),
-        Some(Serve::NatRelay { folder }) => return one_thread()?.block_on(nat::run_relay(folder)),
-        Some(Serve::NatPeer(arguments)) => return one_thread()?.block_on(nat::run_peer(arguments)),
-        None => {}
+        Some(Serve::NatRelay { folder }) => one_thread()?.block_on(nat::run_relay(folder))?,
+        Some(Serve::NatPeer(arguments)) => one_thread()?.block_on(nat::run_peer(arguments))?,
+        None => measure(&arguments)?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The server and the client against the floor.
+fn measure(arguments: &Arguments) -> Result<()> {
     machine::need_two_cores()?;
     let machine = machine::description();
     machine::stay_on_core(machine::GENERATOR_CORE)?;
@@ -91,8 +97,8 @@ fn main() -> Result<()> {
     let figures = tokio::task::LocalSet::new().block_on(&runtime, suite::run(&extent, parts))?;
     let report = Report::new(machine, arguments.quick, figures);
     println!("{report}");
-    if let Some(file) = arguments.json {
-        report.save(&file)?;
+    if let Some(file) = &arguments.json {
+        report.save(file)?;
     }
     Ok(())
 }

@@ -346,6 +346,53 @@ fn is_local(ip: IpAddr) -> bool {
 mod tests {
     use super::*;
 
+    async fn endpoint(seed: u8) -> Endpoint {
+        let seed = Zeroizing::new([seed; 32]);
+        Endpoint::bind(EndpointConfig { seed, relay: None, show_lan: true }).await.unwrap()
+    }
+
+    /// The group of the key exchange of a connection to `endpoint` by somebody with these groups.
+    async fn agreed(
+        endpoint: &Endpoint,
+        groups: Vec<&'static dyn rustls::crypto::SupportedKxGroup>,
+    ) -> Result<Option<rustls::NamedGroup>, iroh::endpoint::ConnectError> {
+        let mut theirs = (*provider()).clone();
+        theirs.kx_groups = groups;
+        let dialer = iroh::Endpoint::builder(presets::Empty)
+            .crypto_provider(Arc::new(theirs))
+            .transport_config(transport())
+            .bind()
+            .await
+            .unwrap();
+        let dialling = async {
+            let connection = dialer.connect(endpoint.iroh.addr(), ALPN).await?;
+            let data = connection.handshake_data().unwrap().downcast::<noq::crypto::rustls::HandshakeData>().unwrap();
+            Ok(data.negotiated_key_exchange_group)
+        };
+        let agreed = tokio::select! {
+            agreed = dialling => agreed,
+            link = endpoint.accept(Peer::Anybody) => panic!("a link without a greeting: {link:?}"),
+        };
+        dialer.close().await;
+        agreed
+    }
+
+    #[tokio::test]
+    async fn keys_are_agreed_by_the_post_quantum_hybrid_or_not_at_all() {
+        use rustls::crypto::aws_lc_rs::kx_group::{X25519, X25519MLKEM768};
+        let alice = endpoint(1).await;
+        assert_eq!(
+            agreed(&alice, provider().kx_groups.clone()).await.unwrap(),
+            Some(rustls::NamedGroup::X25519MLKEM768)
+        );
+        // Who would rather have less does not get it, and who can do no more gets nothing.
+        assert_eq!(
+            agreed(&alice, vec![X25519, X25519MLKEM768]).await.unwrap(),
+            Some(rustls::NamedGroup::X25519MLKEM768)
+        );
+        assert!(agreed(&alice, vec![X25519]).await.is_err());
+    }
+
     #[test]
     fn packets_are_sent_to_addresses_of_one_machine_only() {
         for good in ["192.0.2.1:1", "[2001:db8::1]:65535", "127.0.0.1:9"] {
