@@ -144,7 +144,7 @@ impl Server {
             max_connections: config.max_connections,
             stop,
             relay,
-            _discovery: discovery,
+            discovery,
         })
     }
 }
@@ -162,7 +162,7 @@ pub struct RunningServer {
     max_connections: usize,
     stop: watch::Sender<bool>,
     relay: Option<Arc<Relay>>,
-    _discovery: Option<Discovery>,
+    discovery: Option<Discovery>,
 }
 
 impl RunningServer {
@@ -203,6 +203,9 @@ impl RunningServer {
         let outcome = self.writer_outcome().await;
         if let Some(relay) = &self.relay {
             relay.shutdown().await;
+        }
+        if let Some(discovery) = &self.discovery {
+            discovery.shutdown().await;
         }
         let everybody = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
         // Who does not take the last frame in time is left.

@@ -123,6 +123,22 @@ impl Endpoint {
     /// # Cancel safety
     /// Dropping the future ends the attempt.
     pub async fn bind(config: EndpointConfig) -> Result<Self, EndpointError> {
+        Self::make(config, false).await
+    }
+
+    /// The same for somebody whose address the peer must not learn: frames take the relay alone, also when a direct path
+    /// could be made. It opens no UDP port.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::bind`].
+    pub async fn bind_hidden(config: EndpointConfig) -> Result<Self, EndpointError> {
+        Self::make(config, true).await
+    }
+
+    async fn make(config: EndpointConfig, relay_only: bool) -> Result<Self, EndpointError> {
         let environment = |error: String| EndpointError::Environment(error);
         let provider = provider();
         let pins = Pins::new(provider.signature_verification_algorithms);
@@ -137,7 +153,11 @@ impl Endpoint {
         let mut report = NetReportConfig::minimal();
         // Without it, one whose UDP is blocked finds no relay.
         report.https_probes = true;
-        let iroh = iroh::Endpoint::builder(presets::Empty)
+        let mut builder = iroh::Endpoint::builder(presets::Empty);
+        if relay_only {
+            builder = builder.clear_ip_transports();
+        }
+        let iroh = builder
             .secret_key(SecretKey::from_bytes(&config.seed))
             .alpns(vec![ALPN.to_vec()])
             .relay_mode(mode)
