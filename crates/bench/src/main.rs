@@ -14,6 +14,7 @@ mod machine;
 mod nat;
 mod process;
 mod protobuf;
+mod relay;
 mod report;
 mod serve;
 mod service;
@@ -61,6 +62,14 @@ enum Serve {
     },
     /// Direct links behind address translators, in network namespaces (needs root, ip and nft)
     Nat(nat::Arguments),
+    /// Idle clients of a relay: memory, and whether they are held
+    Relay(relay::Arguments),
+    /// The relay under measurement, until standard input ends
+    #[command(hide = true)]
+    ServeRelay {
+        /// Its data folder
+        folder: PathBuf,
+    },
     /// The relay of a laboratory, until standard input ends
     #[command(hide = true)]
     NatRelay {
@@ -78,6 +87,11 @@ fn main() -> Result<ExitCode> {
         Some(Serve::ServeFloor) => floor::run()?,
         Some(Serve::ServeSubrosa { folder }) => serve::run(&folder)?,
         Some(Serve::Nat(arguments)) => return nat::run(&arguments),
+        Some(Serve::Relay(arguments)) => {
+            let folder = scratch_folder()?;
+            one_thread()?.block_on(relay::run(&arguments, folder.path()))?;
+        }
+        Some(Serve::ServeRelay { folder }) => one_thread()?.block_on(relay::serve(folder))?,
         Some(Serve::NatRelay { folder }) => one_thread()?.block_on(nat::run_relay(folder))?,
         Some(Serve::NatPeer(arguments)) => one_thread()?.block_on(nat::run_peer(arguments))?,
         None => measure(&arguments)?,

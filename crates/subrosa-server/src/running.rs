@@ -92,9 +92,10 @@ impl Server {
         let tls = tls_config(core.identity_key())?;
         let reader = reader::start(&database)?;
 
+        let passes = (config.relay() == RelayMode::Members).then(|| Passes::of(core.identity_key()));
         let admission = match config.relay() {
             RelayMode::Open => Some(Admission::Open),
-            RelayMode::Members => Some(Admission::Passes(Passes::of(core.identity_key()))),
+            RelayMode::Members => passes.clone().map(Admission::Passes),
             RelayMode::Off => None,
         };
         let (listener, address, discovery) = listen_with_udp(config.listen, |address| {
@@ -144,6 +145,7 @@ impl Server {
             max_connections: config.max_connections,
             stop,
             relay,
+            passes,
             discovery,
         })
     }
@@ -162,6 +164,7 @@ pub struct RunningServer {
     max_connections: usize,
     stop: watch::Sender<bool>,
     relay: Option<Arc<Relay>>,
+    passes: Option<Passes>,
     discovery: Option<Discovery>,
 }
 
@@ -185,6 +188,11 @@ impl RunningServer {
     /// the start.
     pub fn setup_code(&self) -> Option<&str> {
         self.setup_code.as_deref()
+    }
+
+    /// What makes passes for the relay; none where it asks for none, or there is no relay.
+    pub fn passes(&self) -> Option<Passes> {
+        self.passes.clone()
     }
 
     /// What happens, for the console: comings, goings, and that messages were exchanged. A reader that is slow misses some.
