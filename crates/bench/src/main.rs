@@ -11,8 +11,10 @@ mod client_cost;
 mod dialect;
 mod floor;
 mod machine;
+mod nat;
 mod process;
 mod protobuf;
+mod relay;
 mod report;
 mod serve;
 mod service;
@@ -22,6 +24,7 @@ mod traffic;
 mod websocket;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum as _};
@@ -45,7 +48,7 @@ struct Arguments {
     json: Option<PathBuf>,
 }
 
-/// What the benchmark starts itself as.
+/// A part that runs alone, and what the benchmark starts itself as.
 #[derive(Subcommand)]
 enum Serve {
     /// The floor, until standard input ends
@@ -57,29 +60,65 @@ enum Serve {
         /// Its data folder
         folder: PathBuf,
     },
+    /// Direct links behind address translators, in network namespaces (needs root, ip and nft)
+    Nat(nat::Arguments),
+    /// Idle clients of a relay: memory, and whether they are held
+    Relay(relay::Arguments),
+    /// The relay under measurement, until standard input ends
+    #[command(hide = true)]
+    ServeRelay {
+        /// Its data folder
+        folder: PathBuf,
+    },
+    /// The relay of a laboratory, until standard input ends
+    #[command(hide = true)]
+    NatRelay {
+        /// Its data folder
+        folder: PathBuf,
+    },
+    /// A peer of a laboratory
+    #[command(hide = true)]
+    NatPeer(nat::PeerArguments),
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    match arguments.serve {
-        Some(Serve::ServeFloor) => return floor::run(),
-        Some(Serve::ServeSubrosa { folder }) => return serve::run(&folder),
-        None => {}
+fn main() -> Result<ExitCode> {
+    let mut arguments = Arguments::parse();
+    match arguments.serve.take() {
+        Some(Serve::ServeFloor) => floor::run()?,
+        Some(Serve::ServeSubrosa { folder }) => serve::run(&folder)?,
+        Some(Serve::Nat(arguments)) => return nat::run(&arguments),
+        Some(Serve::Relay(arguments)) => {
+            let folder = scratch_folder()?;
+            one_thread()?.block_on(relay::run(&arguments, folder.path()))?;
+        }
+        Some(Serve::ServeRelay { folder }) => one_thread()?.block_on(relay::serve(folder))?,
+        Some(Serve::NatRelay { folder }) => one_thread()?.block_on(nat::run_relay(folder))?,
+        Some(Serve::NatPeer(arguments)) => one_thread()?.block_on(nat::run_peer(arguments))?,
+        None => measure(&arguments)?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The server and the client against the floor.
+fn measure(arguments: &Arguments) -> Result<()> {
     machine::need_two_cores()?;
     let machine = machine::description();
     machine::stay_on_core(machine::GENERATOR_CORE)?;
     machine::allow_many_sockets()?;
     let extent = if arguments.quick { Extent::QUICK } else { Extent::FULL };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = one_thread()?;
     let parts = if arguments.only.is_empty() { Part::value_variants() } else { &arguments.only };
     let figures = tokio::task::LocalSet::new().block_on(&runtime, suite::run(&extent, parts))?;
     let report = Report::new(machine, arguments.quick, figures);
     println!("{report}");
-    if let Some(file) = arguments.json {
-        report.save(&file)?;
+    if let Some(file) = &arguments.json {
+        report.save(file)?;
     }
     Ok(())
+}
+
+fn one_thread() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// A folder for a server's or a client's store, removed at the end. Beside this program rather than in the system's

@@ -22,7 +22,8 @@ pub fn show(verbose: u8) {
         .join(",")
     };
     let filter = match verbose {
-        0 => "error".to_owned(),
+        // What moves packets of direct links names addresses of people in its errors.
+        0 => "error,iroh=off,iroh_relay=off,noq=off,noq_proto=off,noq_udp=off,netwatch=off".to_owned(),
         1 => ours("info"),
         _ => ours("debug"),
     };
