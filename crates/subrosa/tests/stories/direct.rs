@@ -12,8 +12,10 @@ use subrosa_wire::Ticket;
 use subrosa_wire::ticket::Way;
 use tempfile::TempDir;
 
+use crate::bad_luck::SmallDisk;
 use crate::harness::absence::Needle;
 use crate::harness::{Outcome, Process, SUBROSA, Server, headless};
+use crate::terminal::terminal;
 
 fn direct(arguments: &[&str]) -> Command {
     let mut command = headless(SUBROSA);
@@ -315,6 +317,52 @@ fn a_file_is_offered_accepted_resumed_after_a_break_and_checked() {
     assert_eq!(event(&mut bob, "file_ended")["outcome"], "done");
     assert!((tap.captured().len() as u64) < 24_000_000 * 3 / 2, "sent once, and not from the start");
     both_leave(alice, bob);
+}
+
+#[test]
+fn a_full_disk_ends_a_file_and_the_next_try_goes_on_when_there_is_room() {
+    let folder = TempDir::new().unwrap();
+    let (inbox, path) = (folder.path().join("inbox"), folder.path().join("film.mkv"));
+    let Some(disk) = SmallDisk::at(&inbox, 4096) else { return };
+    disk.fill();
+    let content: Vec<u8> = (0..500_000_u32).flat_map(|number| number.to_le_bytes()).collect();
+    std::fs::write(&path, &content).unwrap();
+    let (mut alice, ticket) = listen_json(&["--transport", "tcp", "--accept-files", inbox.to_str().unwrap()]);
+    let mut bob = start(&["dial", &ticket, "--json"]);
+    bob.say(&format!("/send {}", path.display()));
+    assert_eq!(event(&mut bob, "file_ended")["outcome"], "no_room");
+    assert_eq!(event(&mut alice, "error")["code"], "file_not_written");
+    assert!(!inbox.join("film.mkv").exists());
+    bob.say("still there");
+    assert_eq!(event(&mut alice, "message")["text"], "still there");
+    disk.empty();
+    bob.say(&format!("/send {}", path.display()));
+    assert_eq!(event(&mut bob, "file_ended")["outcome"], "done");
+    assert_eq!(std::fs::read(inbox.join("film.mkv")).unwrap(), content);
+    both_leave(alice, bob);
+}
+
+#[test]
+fn at_a_terminal_the_typed_line_stays_and_a_bar_shows_how_much_of_a_file_is_there() {
+    let folder = TempDir::new().unwrap();
+    let (inbox, path) = (folder.path().join("inbox"), folder.path().join("film.mkv"));
+    std::fs::create_dir(&inbox).unwrap();
+    std::fs::write(&path, vec![7; 3_000_000]).unwrap();
+    let arguments = ["listen", "--transport", "tcp", "--accept-files", inbox.to_str().unwrap()];
+    let mut alice = terminal(&direct(&arguments));
+    let line = alice.expect_text("subrosa-direct:");
+    let ticket = line.split("ticket: ").nth(1).unwrap().trim().to_owned();
+    let mut bob = start(&["dial", &ticket]);
+    bob.say("hello from the pipe");
+    alice.expect_text("peer: hello from the pipe");
+    alice.say("hello from the terminal");
+    bob.expect_text("peer: hello from the terminal");
+    bob.say(&format!("/send {}", path.display()));
+    bob.expect_error("done");
+    alice.say("EXIT");
+    let alice = alice.finish().succeeded();
+    assert!(alice.stdout.contains("↓[#") && alice.stdout.contains("% > "), "{alice}");
+    bob.finish().succeeded();
 }
 
 #[test]
