@@ -86,6 +86,9 @@ impl Step {
             Self::Stories => {
                 // The selection of the whole test command: with another one cargo would build the dependencies again.
                 let packages = ["test", "--release", "--workspace", "--exclude", "testkit"];
+                // Stories run the examples, which cargo builds by itself only when all tests are asked for.
+                let examples = ["build", "--release", "--workspace", "--exclude", "testkit", "--examples"];
+                cargo.run(examples)?;
                 let stories = ["--test", "stories", "--test", "readme"];
                 cargo.run_tests(packages.into_iter().chain(stories)).map(noted)
             }

@@ -1,5 +1,6 @@
 //! What the build needs from the system: a C compiler, and perl and make for the vendored OpenSSL of SQLCipher; bash
-//! for the test that types the README's tour; rustfmt and clippy.
+//! for the test that types the README's tour; rustfmt and clippy; on Linux, iproute2 and nftables for the laboratory of
+//! address translators.
 //!
 //! What is missing is installed when that is possible without asking anybody (apt-get and root; rustup for the
 //! toolchain's parts). Else one sentence says what to install.
@@ -14,6 +15,10 @@ struct Need {
     programs: &'static [&'static str],
     package: &'static str,
 }
+
+/// What only the tests of direct links behind address translators need: the program, how it says that it is there, and
+/// its package. Where they are missing, those tests say so and do nothing.
+const LABORATORY: [(&str, &str, &str); 2] = [("ip", "-V", "iproute2"), ("nft", "--version", "nftables")];
 
 const NEEDS: [Need; 4] = [
     Need { programs: &["cc", "gcc", "clang"], package: "build-essential" },
@@ -40,6 +45,15 @@ pub fn ensure() -> Result<String> {
         }
         installed.extend(missing);
     }
+    let missing = missing_of_laboratory();
+    if !missing.is_empty() {
+        if starts("apt-get") && is_root() {
+            install_packages(&missing)?;
+            installed.extend(missing);
+        } else {
+            println!("    tests behind address translators will be skipped: they need root and {}", missing.join(", "));
+        }
+    }
     for (subcommand, component) in COMPONENTS {
         if !starts_with("cargo", &[subcommand, "--version"]) {
             let added = Command::new("rustup").args(["component", "add", component]).status();
@@ -50,6 +64,12 @@ pub fn ensure() -> Result<String> {
         }
     }
     Ok(if installed.is_empty() { String::new() } else { format!("installed {}", installed.join(", ")) })
+}
+
+fn missing_of_laboratory() -> Vec<&'static str> {
+    let lacks = |(program, flag, _): &&(&str, &str, &str)| !starts_with(program, &[flag]);
+    // Network namespaces exist on Linux alone.
+    if cfg!(target_os = "linux") { LABORATORY.iter().filter(lacks).map(|need| need.2).collect() } else { Vec::new() }
 }
 
 fn missing_packages(needs: &[Need], present: impl Fn(&str) -> bool) -> Vec<&'static str> {

@@ -14,6 +14,7 @@ mod machine;
 mod nat;
 mod process;
 mod protobuf;
+mod relay;
 mod report;
 mod serve;
 mod service;
@@ -23,6 +24,7 @@ mod traffic;
 mod websocket;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum as _};
@@ -60,6 +62,14 @@ enum Serve {
     },
     /// Direct links behind address translators, in network namespaces (needs root, ip and nft)
     Nat(nat::Arguments),
+    /// Idle clients of a relay: memory, and whether they are held
+    Relay(relay::Arguments),
+    /// The relay under measurement, until standard input ends
+    #[command(hide = true)]
+    ServeRelay {
+        /// Its data folder
+        folder: PathBuf,
+    },
     /// The relay of a laboratory, until standard input ends
     #[command(hide = true)]
     NatRelay {
@@ -71,16 +81,26 @@ enum Serve {
     NatPeer(nat::PeerArguments),
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    match arguments.serve {
-        Some(Serve::ServeFloor) => return floor::run(),
-        Some(Serve::ServeSubrosa { folder }) => return serve::run(&folder),
+fn main() -> Result<ExitCode> {
+    let mut arguments = Arguments::parse();
+    match arguments.serve.take() {
+        Some(Serve::ServeFloor) => floor::run()?,
+        Some(Serve::ServeSubrosa { folder }) => serve::run(&folder)?,
         Some(Serve::Nat(arguments)) => return nat::run(&arguments),
-        Some(Serve::NatRelay { folder }) => return one_thread()?.block_on(nat::run_relay(folder)),
-        Some(Serve::NatPeer(arguments)) => return one_thread()?.block_on(nat::run_peer(arguments)),
-        None => {}
+        Some(Serve::Relay(arguments)) => {
+            let folder = scratch_folder()?;
+            one_thread()?.block_on(relay::run(&arguments, folder.path()))?;
+        }
+        Some(Serve::ServeRelay { folder }) => one_thread()?.block_on(relay::serve(folder))?,
+        Some(Serve::NatRelay { folder }) => one_thread()?.block_on(nat::run_relay(folder))?,
+        Some(Serve::NatPeer(arguments)) => one_thread()?.block_on(nat::run_peer(arguments))?,
+        None => measure(&arguments)?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The server and the client against the floor.
+fn measure(arguments: &Arguments) -> Result<()> {
     machine::need_two_cores()?;
     let machine = machine::description();
     machine::stay_on_core(machine::GENERATOR_CORE)?;
@@ -91,8 +111,8 @@ fn main() -> Result<()> {
     let figures = tokio::task::LocalSet::new().block_on(&runtime, suite::run(&extent, parts))?;
     let report = Report::new(machine, arguments.quick, figures);
     println!("{report}");
-    if let Some(file) = arguments.json {
-        report.save(&file)?;
+    if let Some(file) = &arguments.json {
+        report.save(file)?;
     }
     Ok(())
 }

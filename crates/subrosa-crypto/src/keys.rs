@@ -56,11 +56,13 @@ pub enum Label {
     Hello,
     /// A device's proof at login.
     Login,
+    /// The proof of one end of a direct link.
+    Direct,
 }
 
 impl Label {
     /// All labels.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Account,
         Self::Attestation,
         Self::Device,
@@ -73,6 +75,7 @@ impl Label {
         Self::Title,
         Self::Hello,
         Self::Login,
+        Self::Direct,
     ];
 
     /// The word that is signed.
@@ -90,6 +93,7 @@ impl Label {
             Self::Title => "title",
             Self::Hello => "hello",
             Self::Login => "login",
+            Self::Direct => "direct link",
         }
     }
 }

@@ -13,7 +13,8 @@
 //! | [`group_certificate`], [`title`] | what a conversation is, and what it is called |
 //! | [`session`] | that both ends of a connection are who they say |
 //! | [`password`], [`vault`] | a password proved by OPAQUE, and the account key sealed under it |
-//! | [`safety_number`] | what two people compare |
+//! | [`safety_number`], [`short_string`] | what two people compare |
+//! | [`encryptor`] | that a direct link is secret and unchanged |
 //!
 //! No clock, no randomness and no socket in here: times and random number generators come in as arguments. Secrets are
 //! zeroised when dropped and have no `Debug` that shows them.
@@ -21,6 +22,7 @@
 pub mod account;
 pub mod device;
 pub mod device_list;
+pub mod encryptor;
 pub mod field;
 pub mod group_certificate;
 pub mod keys;
@@ -28,6 +30,7 @@ pub mod password;
 pub mod role_log;
 pub mod safety_number;
 pub mod session;
+pub mod short_string;
 pub mod statement;
 pub mod title;
 pub mod vault;
@@ -35,6 +38,7 @@ pub mod vault;
 pub use account::{Account, IdentityError, SelfSigned, verify_directory_entry};
 pub use device::{ClaimedDevice, Device};
 pub use device_list::{DeviceChange, DeviceList, DeviceListError};
+pub use encryptor::{Encryptor, EncryptorError};
 pub use field::BadField;
 pub use group_certificate::{CertificateError, ConversationKind, GroupCertificate};
 pub use keys::{BadKey, BadSignature, Label, SigningKey, VerifyingKey};
@@ -45,6 +49,7 @@ pub use password::{
 pub use role_log::{Checked, Offer, Order, RoleChange, RoleEvent, RoleLog, RoleLogError};
 pub use safety_number::{NoSafetyNumber, SafetyNumber};
 pub use session::{Channel, SessionError};
+pub use short_string::ShortString;
 pub use statement::{Statement, StatementError, Verified};
 pub use title::TitleRecord;
 pub use vault::VaultError;

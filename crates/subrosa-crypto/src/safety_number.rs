@@ -102,13 +102,14 @@ fn half(account: AccountId, key: &VerifyingKey) -> [u8; 32] {
     half
 }
 
-fn group(bytes: &[u8]) -> String {
+/// Five bytes as five digits.
+pub(crate) fn group(bytes: &[u8]) -> String {
     let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{:05}", number % 100_000)
 }
 
 /// The word that the `index`-th eleven bits of the hash stand for.
-fn word(half: &[u8; 32], index: usize) -> &'static str {
+pub(crate) fn word(half: &[u8; 32], index: usize) -> &'static str {
     let bits = (index * 11..(index + 1) * 11).map(|bit| half[bit / 8] >> (7 - bit % 8) & 1);
     let number = bits.fold(0_usize, |number, bit| number << 1 | usize::from(bit));
     bip39::Language::English.word_list()[number]

@@ -23,9 +23,12 @@
 //! - Handshakes are PublicMessages, application messages PrivateMessages of the current epoch.
 //! - Nothing that a peer or a server sends panics.
 //!
+//! [`MlsEncryptor`] makes a direct link secret with a group of two that no server orders.
+//!
 //! [`follower`] uses none of the client's code and holds no secret: it cannot decrypt.
 
 mod crypto;
+mod encryptor;
 pub mod follower;
 mod group;
 mod hpke;
@@ -41,6 +44,7 @@ pub mod suite;
 mod summary;
 mod wire;
 
+pub use encryptor::MlsEncryptor;
 pub use group::{
     Group, GroupError, JoinError, Joining, MessageSender, ProcessError, Processed, Proposed, ReceivedProposal, Staged,
 };

@@ -92,9 +92,10 @@ impl Server {
         let tls = tls_config(core.identity_key())?;
         let reader = reader::start(&database)?;
 
+        let passes = (config.relay() == RelayMode::Members).then(|| Passes::of(core.identity_key()));
         let admission = match config.relay() {
             RelayMode::Open => Some(Admission::Open),
-            RelayMode::Members => Some(Admission::Passes(Passes::of(core.identity_key()))),
+            RelayMode::Members => passes.clone().map(Admission::Passes),
             RelayMode::Off => None,
         };
         let (listener, address, discovery) = listen_with_udp(config.listen, |address| {
@@ -144,7 +145,8 @@ impl Server {
             max_connections: config.max_connections,
             stop,
             relay,
-            _discovery: discovery,
+            passes,
+            discovery,
         })
     }
 }
@@ -162,7 +164,8 @@ pub struct RunningServer {
     max_connections: usize,
     stop: watch::Sender<bool>,
     relay: Option<Arc<Relay>>,
-    _discovery: Option<Discovery>,
+    passes: Option<Passes>,
+    discovery: Option<Discovery>,
 }
 
 impl RunningServer {
@@ -187,6 +190,11 @@ impl RunningServer {
         self.setup_code.as_deref()
     }
 
+    /// What makes passes for the relay; none where it asks for none, or there is no relay.
+    pub fn passes(&self) -> Option<Passes> {
+        self.passes.clone()
+    }
+
     /// What happens, for the console: comings, goings, and that messages were exchanged. A reader that is slow misses some.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
@@ -203,6 +211,9 @@ impl RunningServer {
         let outcome = self.writer_outcome().await;
         if let Some(relay) = &self.relay {
             relay.shutdown().await;
+        }
+        if let Some(discovery) = &self.discovery {
+            discovery.shutdown().await;
         }
         let everybody = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
         // Who does not take the last frame in time is left.

@@ -11,9 +11,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use samples::{Sample, answers, requests, statements};
+use samples::{Sample, answers, direct, requests, statements};
 
 const FRAMES: &str = include_str!("../proto/frames.proto");
+const DIRECT: &str = include_str!("../proto/direct.proto");
 const STATEMENTS: &str = include_str!("../proto/statements.proto");
 
 #[test]
@@ -37,7 +38,16 @@ fn every_statement_has_its_bytes() {
 }
 
 #[test]
+fn every_frame_and_message_of_a_direct_link_has_its_bytes() {
+    compare("direct_frames.txt", &direct::frames());
+    compare("direct_messages.txt", &direct::messages());
+    compare("direct_hello.txt", &[direct::hello()]);
+}
+
+#[test]
 fn every_variant_of_the_schema_has_a_sample() {
+    assert_eq!(names(&direct::frames()), oneof_fields(DIRECT, "DirectFrame"));
+    assert_eq!(names(&direct::messages()), oneof_fields(DIRECT, "DirectMessage"));
     assert_eq!(names(&requests::all()), oneof_fields(FRAMES, "ClientFrame"));
     assert_eq!(names(&answers::answers()), oneof_fields(FRAMES, "Answer"));
     assert_eq!(names(&answers::pushes()), oneof_fields(FRAMES, "ServerFrame"));

@@ -7,7 +7,7 @@ use subrosa_client::Profile;
 use subrosa_client::api::Failure;
 
 use crate::commands::{
-    account, chat, devices, export, group, invite_link, invites, read, relay, role, send, serve, up, verify,
+    account, chat, devices, direct, export, group, invite_link, invites, read, relay, role, send, serve, up, verify,
 };
 
 /// Private and group chat that you host yourself, end-to-end encrypted.
@@ -95,6 +95,9 @@ pub enum Command {
     Export(export::Arguments),
     /// Chat line by line
     Chat(chat::Arguments),
+    /// Chat from one machine to another, without an account
+    #[command(subcommand)]
+    Direct(direct::Command),
     /// Check this profile and its server
     Doctor,
 }
@@ -169,6 +172,12 @@ mod tests {
             "chat",
             "chat @bob",
             "doctor",
+            "direct listen",
+            "direct listen --transport tcp --listen 127.0.0.1:0 --encryption rsa --ticket-only --qr",
+            "direct listen --relay subrosa://h:1/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "direct listen --encryption pseudo --danger-no-encryption --accept-files /d",
+            "direct dial subrosa-direct:a --accept-files /d",
+            "direct dial 127.0.0.1:5000 --transport tcp --encryption rsa",
         ] {
             if let Err(error) = parse(line) {
                 panic!("{line}: {error}");

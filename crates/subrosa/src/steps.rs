@@ -9,12 +9,21 @@ use crate::terminal;
 /// Shows warnings; with `-v` the steps as well, with `-vv` everything of our own crates.
 pub fn show(verbose: u8) {
     let ours = |level: &str| {
-        ["subrosa", "subrosa_client", "subrosa_net", "subrosa_engine", "subrosa_server", "subrosa_mls"]
-            .map(|name| format!("{name}={level}"))
-            .join(",")
+        [
+            "subrosa",
+            "subrosa_client",
+            "subrosa_net",
+            "subrosa_direct",
+            "subrosa_engine",
+            "subrosa_server",
+            "subrosa_mls",
+        ]
+        .map(|name| format!("{name}={level}"))
+        .join(",")
     };
     let filter = match verbose {
-        0 => "error".to_owned(),
+        // What moves packets of direct links names addresses of people in its errors.
+        0 => "error,iroh=off,iroh_relay=off,noq=off,noq_proto=off,noq_udp=off,netwatch=off".to_owned(),
         1 => ours("info"),
         _ => ours("debug"),
     };

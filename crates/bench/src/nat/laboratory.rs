@@ -13,6 +13,7 @@
 
 use std::fmt;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, bail};
@@ -21,6 +22,8 @@ use serde::{Deserialize, Serialize};
 
 /// Where the relay is.
 pub const RELAY: &str = "203.0.113.1";
+/// One way from each home to the public side, in milliseconds, where the kernel can do that.
+pub const DELAY_MS: u32 = 20;
 /// Networks that exist in a laboratory at all.
 const ADDRESSES: [&str; 3] = ["203.0.113.0/24", "10.0.1.0/24", "10.0.2.0/24"];
 
@@ -137,6 +140,21 @@ pub fn missing() -> Option<String> {
         return Some("the right to make network namespaces".into());
     }
     (!runs("ip", &["netns", "del", &name])).then(|| "the right to remove network namespaces".into())
+}
+
+/// Whether this kernel can delay packets.
+pub fn has_delay() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| {
+        let name = format!("srb{}-delay", std::process::id());
+        let delay = ["netns", "exec", &name, "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"];
+        let made = done(Command::new("ip").args(["netns", "add", &name])).is_ok();
+        let has = made && done(Command::new("ip").args(delay)).is_ok();
+        if made && let Err(error) = done(Command::new("ip").args(["netns", "del", &name])) {
+            eprintln!("a namespace of the laboratory is left behind: {error:#}");
+        }
+        has
+    })
 }
 
 /// A laboratory. Its namespaces are removed when it is dropped.
@@ -293,7 +311,13 @@ impl Laboratory {
         self.ip(short, &format!("link add name up0 type veth peer name {bridge_side} netns {there}"))?;
         self.ip(to, &format!("link set {bridge_side} master br0 up"))?;
         self.ip(short, &format!("addr add {address} dev up0"))?;
-        self.ip(short, "link set up0 up")
+        self.ip(short, "link set up0 up")?;
+        if to == "public" && has_delay() {
+            let delay = format!("{DELAY_MS}ms");
+            self.run(short, "tc", &["qdisc", "add", "dev", "up0", "root", "netem", "delay", &delay])?;
+            self.run(to, "tc", &["qdisc", "add", "dev", &bridge_side, "root", "netem", "delay", &delay])?;
+        }
+        Ok(())
     }
 
     fn namespace(&self, short: &str) -> String {

@@ -91,7 +91,13 @@ pub struct PeerArguments {
     /// The way to it, encoded, in hexadecimal
     #[arg(long)]
     way: Option<String>,
+    /// Send one packet to nobody
+    #[arg(long)]
+    plant_stray_packet: bool,
 }
+
+/// An address that nobody of the laboratory has.
+const NOBODY: &str = "192.0.2.1:53";
 
 /// Runs the relay until standard input ends.
 ///
@@ -112,6 +118,10 @@ pub async fn run_relay(folder: PathBuf) -> Result<()> {
 /// # Errors
 /// When there is no relay, or what the parent said makes no sense.
 pub async fn run(arguments: PeerArguments) -> Result<()> {
+    if arguments.plant_stray_packet {
+        // The case may have no way there: that the packet was tried is what is to be seen.
+        drop(std::net::UdpSocket::bind("0.0.0.0:0")?.send_to(b"stray", NOBODY));
+    }
     let mut seed = Zeroizing::new([0; 32]);
     OsRng.fill_bytes(seed.as_mut_slice());
     let config = EndpointConfig { seed, relay: Some(arguments.relay), show_lan: true };

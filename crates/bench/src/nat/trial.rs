@@ -51,7 +51,7 @@ pub struct Trial {
 ///
 /// # Errors
 /// When the laboratory cannot be built, or a peer ends before its time.
-pub fn run(case: Case) -> Result<Trial> {
+pub fn run(case: Case, plant_stray_packet: bool) -> Result<Trial> {
     let laboratory = Laboratory::build(case)?;
     let folder = tempfile::tempdir()?;
     let relay = Actor::start(&laboratory.public(), &[OsStr::new("nat-relay"), folder.path().as_os_str()])?;
@@ -60,7 +60,9 @@ pub fn run(case: Case) -> Result<Trial> {
     let listener = Actor::start(&laboratory.home(Home::B), &peer)?;
     let Said::Ready { id, way } = listener.next(START)? else { bail!("the listener is not ready") };
     let to = ["--peer", &id, "--way", &way].map(OsStr::new);
-    let mut dialler = Actor::start(&laboratory.home(Home::A), &[&peer[..], &to[..]].concat())?;
+    let plant = plant_stray_packet.then_some(OsStr::new("--plant-stray-packet"));
+    let dial: Vec<&OsStr> = peer.into_iter().chain(to).chain(plant).collect();
+    let mut dialler = Actor::start(&laboratory.home(Home::A), &dial)?;
 
     let mut seen = Seen::default();
     dialler.until(START, |said| seen.take(said) && seen.first_byte_ms.is_some())?;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use subrosa_crypto::encryptor::Side;
 use tokio::sync::watch;
 
 /// Largest frame of a direct link, in bytes.
@@ -9,6 +10,9 @@ pub const FRAME: usize = 320 * 1024;
 
 /// Makes links to one peer: the first, and after a break the next.
 pub trait Communicator: Send {
+    /// The end at which we are: who dials begins.
+    fn side(&self) -> Side;
+
     /// Dials the peer, or waits until it dials. May be called again when a link ended.
     ///
     /// # Errors
@@ -20,6 +24,20 @@ pub trait Communicator: Send {
 
     /// Gives up what listens: an orderly end after the last link.
     fn close(&mut self) -> BoxFuture<'_, ()>;
+}
+
+impl<C: Communicator + ?Sized> Communicator for Box<C> {
+    fn side(&self) -> Side {
+        (**self).side()
+    }
+
+    fn link(&mut self) -> BoxFuture<'_, Result<Link, CommunicatorError>> {
+        (**self).link()
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        (**self).close()
+    }
 }
 
 /// A link that is up.

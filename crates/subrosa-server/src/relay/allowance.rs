@@ -39,13 +39,14 @@ impl Allowance {
     fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.at);
         let more = passed.as_micros().saturating_mul(u128::from(self.per_second)) / 1_000_000;
-        if more == 0 {
-            // Too short a time for one byte must not be lost.
-            return;
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        self.left = self.left.saturating_add(signed(more)).min(signed(self.burst));
+        if self.left == signed(self.burst) {
+            self.at = now;
+        } else {
+            // What was too short for a further byte counts next time.
+            self.at += Duration::from_nanos(more.saturating_mul(1_000_000_000).div_ceil(self.per_second));
         }
-        let more = i64::try_from(more).unwrap_or(i64::MAX);
-        self.left = self.left.saturating_add(more).min(signed(self.burst));
-        self.at = now;
     }
 }
 

@@ -15,6 +15,7 @@ use subrosa_types::limits;
 use subrosa_wire::RelayLink;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
@@ -76,7 +77,8 @@ pub struct RelayAlone {
     address: SocketAddr,
     relay: Arc<Relay>,
     stop: watch::Sender<bool>,
-    _discovery: Discovery,
+    discovery: Discovery,
+    door: Option<JoinHandle<()>>,
     _folder: std::fs::File,
 }
 
@@ -100,9 +102,9 @@ impl RelayAlone {
         let (stop, stopped) = watch::channel(false);
         let doors = Arc::new(Semaphore::new(config.limits.clients.saturating_mul(DOORS).min(Semaphore::MAX_PERMITS)));
         let door = Door { acceptor: TlsAcceptor::from(Arc::new(tls)), relay: relay.clone(), doors };
-        tokio::spawn(Arc::new(door).run(listener, stopped));
+        let door = Some(tokio::spawn(Arc::new(door).run(listener, stopped)));
         tracing::info!(%address, "the relay listens");
-        Ok(Self { link, address, relay, stop, _discovery: discovery, _folder: folder })
+        Ok(Self { link, address, relay, stop, discovery, door, _folder: folder })
     }
 
     /// The link that people copy.
@@ -116,9 +118,12 @@ impl RelayAlone {
     }
 
     /// Ends it: no new clients, and those that are there get what waits for them. Their direct links stay up.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        self.relay.shutdown().await;
+        if let Some(Err(error)) = async { Some(self.door.take()?.await) }.await {
+            tracing::warn!(%error, "what accepted the relay's clients ended unexpectedly");
+        }
+        tokio::join!(self.relay.shutdown(), self.discovery.shutdown());
     }
 }
 
@@ -241,9 +246,8 @@ mod tests {
         let link = first.link().clone();
         assert_eq!(link.pass.len(), PASS);
         first.shutdown().await;
-        let listen = SocketAddr::from(([127, 0, 0, 1], link.port));
-        let again = RelayAlone::start(RelayAloneConfig { listen, ..config(folder.path()) }).await.unwrap();
-        assert_eq!(*again.link(), link);
+        let again = RelayAlone::start(config(folder.path())).await.unwrap();
+        assert_eq!(*again.link(), RelayLink { port: again.link().port, ..link });
     }
 
     #[tokio::test]

@@ -25,6 +25,8 @@ const WAITING: usize = 256;
 const EARLY: u64 = 4 * 1024;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long clients get to hear of the end.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// After so long without a sign of life (clients give one every 25 s) a connection is forgotten.
 const IDLE_MS: u32 = 40_000;
 /// Code and reason of an orderly end, as iroh's clients know it.
@@ -57,6 +59,16 @@ impl Discovery {
         let endpoint = Endpoint::server(config, address)?;
         tokio::spawn(accept(endpoint.clone(), Arc::new(Places { all: places, taken: Mutex::default() })));
         Ok(Self { endpoint })
+    }
+}
+
+impl Discovery {
+    /// Tells all clients that it ends, and waits for that, for two seconds at most.
+    pub(crate) async fn shutdown(&self) {
+        self.endpoint.close(CLOSE.0, CLOSE.1);
+        if timeout(FAREWELL, self.endpoint.wait_idle()).await.is_err() {
+            tracing::debug!("clients of address discovery did not take its end in time");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! new variant without a sample fails the test.
 
 pub mod answers;
+pub mod direct;
 pub mod requests;
 pub mod statements;
 

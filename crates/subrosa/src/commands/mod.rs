@@ -3,6 +3,7 @@
 pub mod account;
 pub mod chat;
 pub mod devices;
+pub mod direct;
 pub mod doctor;
 pub mod export;
 pub mod group;
@@ -119,6 +120,7 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Verify(arguments) => verify::run(&context, arguments).await,
         Command::Export(arguments) => export::run(&context, arguments).await,
         Command::Chat(arguments) => chat::run(&context, arguments).await,
+        Command::Direct(command) => direct::run(&context, command).await,
         Command::Doctor => doctor::run(&context).await,
     }
 }

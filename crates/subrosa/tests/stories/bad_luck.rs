@@ -193,10 +193,11 @@ fn a_damaged_store_is_named_and_left_as_it_is() {
 }
 
 /// A small file system, where the story may have one.
-struct SmallDisk<'a>(&'a Path);
+pub struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
-    fn at(folder: &'a Path, kilobytes: u32) -> Option<Self> {
+    /// Mounts one; `None`, said aloud, where the story may not.
+    pub fn at(folder: &'a Path, kilobytes: u32) -> Option<Self> {
         std::fs::create_dir(folder).expect("a folder to mount on");
         let size = format!("size={kilobytes}k,mode=0700");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder).output();
@@ -208,7 +209,7 @@ impl<'a> SmallDisk<'a> {
     }
 
     /// Uses up the room, down to the last byte.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let mut ballast =
             std::fs::OpenOptions::new().append(true).create(true).open(self.ballast()).expect("a new file");
         let mut size = 4096 * 1024;
@@ -220,7 +221,7 @@ impl<'a> SmallDisk<'a> {
     }
 
     /// Makes room again.
-    fn empty(&self) {
+    pub fn empty(&self) {
         std::fs::remove_file(self.ballast()).expect("the ballast is there");
     }
 

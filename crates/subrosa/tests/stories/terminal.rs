@@ -8,8 +8,12 @@ use crate::harness::{PASSWORD, Process, Profile, Server, headless};
 
 /// Starts a command of this profile in a terminal.
 fn in_a_terminal(profile: &Profile, arguments: &[&str]) -> Process {
+    terminal(&profile.command(arguments))
+}
+
+/// Starts any command in a terminal.
+pub fn terminal(command: &Command) -> Process {
     let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    let command: Command = profile.command(arguments);
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<String> = words.map(|word| quote(word.to_str().expect("paths of the story are UTF-8"))).collect();
     let mut script = headless("script");

@@ -1,6 +1,7 @@
 //! The two ends of a direct link without accounts: one listens and shows a way, the other has it from a ticket.
 
 use futures_util::future::{BoxFuture, FutureExt};
+use subrosa_crypto::encryptor::Side;
 use subrosa_wire::proto::QuicWay;
 
 use super::endpoint::{Endpoint, Peer, PeerId};
@@ -26,6 +27,10 @@ impl QuicListener {
 }
 
 impl Communicator for QuicListener {
+    fn side(&self) -> Side {
+        Side::Listener
+    }
+
     fn link(&mut self) -> BoxFuture<'_, Result<Link, CommunicatorError>> {
         self.endpoint.accept(self.peer).boxed()
     }
@@ -56,6 +61,10 @@ impl QuicDialer {
 }
 
 impl Communicator for QuicDialer {
+    fn side(&self) -> Side {
+        Side::Dialer
+    }
+
     fn link(&mut self) -> BoxFuture<'_, Result<Link, CommunicatorError>> {
         self.endpoint.dial(self.peer, &self.way).boxed()
     }

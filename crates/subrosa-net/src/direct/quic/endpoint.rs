@@ -123,6 +123,22 @@ impl Endpoint {
     /// # Cancel safety
     /// Dropping the future ends the attempt.
     pub async fn bind(config: EndpointConfig) -> Result<Self, EndpointError> {
+        Self::make(config, false).await
+    }
+
+    /// The same for somebody whose address the peer must not learn: frames take the relay alone, also when a direct path
+    /// could be made. It opens no UDP port.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::bind`].
+    pub async fn bind_hidden(config: EndpointConfig) -> Result<Self, EndpointError> {
+        Self::make(config, true).await
+    }
+
+    async fn make(config: EndpointConfig, relay_only: bool) -> Result<Self, EndpointError> {
         let environment = |error: String| EndpointError::Environment(error);
         let provider = provider();
         let pins = Pins::new(provider.signature_verification_algorithms);
@@ -137,7 +153,11 @@ impl Endpoint {
         let mut report = NetReportConfig::minimal();
         // Without it, one whose UDP is blocked finds no relay.
         report.https_probes = true;
-        let iroh = iroh::Endpoint::builder(presets::Empty)
+        let mut builder = iroh::Endpoint::builder(presets::Empty);
+        if relay_only {
+            builder = builder.clear_ip_transports();
+        }
+        let iroh = builder
             .secret_key(SecretKey::from_bytes(&config.seed))
             .alpns(vec![ALPN.to_vec()])
             .relay_mode(mode)
@@ -345,6 +365,53 @@ fn is_local(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    async fn endpoint(seed: u8) -> Endpoint {
+        let seed = Zeroizing::new([seed; 32]);
+        Endpoint::bind(EndpointConfig { seed, relay: None, show_lan: true }).await.unwrap()
+    }
+
+    /// The group of the key exchange of a connection to `endpoint` by somebody with these groups.
+    async fn agreed(
+        endpoint: &Endpoint,
+        groups: Vec<&'static dyn rustls::crypto::SupportedKxGroup>,
+    ) -> Result<Option<rustls::NamedGroup>, iroh::endpoint::ConnectError> {
+        let mut theirs = (*provider()).clone();
+        theirs.kx_groups = groups;
+        let dialer = iroh::Endpoint::builder(presets::Empty)
+            .crypto_provider(Arc::new(theirs))
+            .transport_config(transport())
+            .bind()
+            .await
+            .unwrap();
+        let dialling = async {
+            let connection = dialer.connect(endpoint.iroh.addr(), ALPN).await?;
+            let data = connection.handshake_data().unwrap().downcast::<noq::crypto::rustls::HandshakeData>().unwrap();
+            Ok(data.negotiated_key_exchange_group)
+        };
+        let agreed = tokio::select! {
+            agreed = dialling => agreed,
+            link = endpoint.accept(Peer::Anybody) => panic!("a link without a greeting: {link:?}"),
+        };
+        dialer.close().await;
+        agreed
+    }
+
+    #[tokio::test]
+    async fn keys_are_agreed_by_the_post_quantum_hybrid_or_not_at_all() {
+        use rustls::crypto::aws_lc_rs::kx_group::{X25519, X25519MLKEM768};
+        let alice = endpoint(1).await;
+        assert_eq!(
+            agreed(&alice, provider().kx_groups.clone()).await.unwrap(),
+            Some(rustls::NamedGroup::X25519MLKEM768)
+        );
+        // Who would rather have less does not get it, and who can do no more gets nothing.
+        assert_eq!(
+            agreed(&alice, vec![X25519, X25519MLKEM768]).await.unwrap(),
+            Some(rustls::NamedGroup::X25519MLKEM768)
+        );
+        assert!(agreed(&alice, vec![X25519]).await.is_err());
+    }
 
     #[test]
     fn packets_are_sent_to_addresses_of_one_machine_only() {
