@@ -57,6 +57,8 @@ pub struct Faults {
     pub advance_before_store: bool,
     /// Take in what comes over a link before what the log had at that time.
     pub take_direct_early: bool,
+    /// Take in commits and proposals that come over a link.
+    pub order_over_link: bool,
     /// Count a message as delivered as soon as it is sent over a link.
     pub trust_link: bool,
 }

@@ -61,6 +61,11 @@ fn a_client_that_takes_from_a_link_what_was_said_behind_the_log_is_caught() {
 }
 
 #[test]
+fn a_client_that_takes_orders_from_a_link_is_caught() {
+    caught(&engine(EngineFaults { order_over_link: true, ..EngineFaults::default() }));
+}
+
+#[test]
 fn a_client_that_counts_on_a_link_without_confirmation_is_caught() {
     caught(&engine(EngineFaults { trust_link: true, ..EngineFaults::default() }));
 }

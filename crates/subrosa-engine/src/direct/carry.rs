@@ -240,6 +240,17 @@ impl Engine {
             Ok(outside) if outside.conversation == row.id => outside,
             Ok(_) | Err(_) => return Ok(Taken::Broken("it sent what is no message of this chat")),
         };
+        #[cfg(feature = "planted-faults")]
+        if self.config.faults.order_over_link && outside.kind != Kind::Application {
+            let done = self.with_group(row.id, |mls, group| match group.process(mls, message)? {
+                Processed::Commit(staged) => group.merge(mls, *staged).map_err(|_| ProcessError::Evicted),
+                Processed::Proposal(proposal) => {
+                    group.store_proposal(mls, *proposal).map_err(|_| ProcessError::Evicted)
+                }
+                _ => Err(ProcessError::Evicted),
+            })?;
+            return Ok(if matches!(done, Some(Ok(()))) { Taken::Kept } else { Taken::Refused });
+        }
         let context = MessageContext::decode(outside.authenticated_data);
         if outside.kind != Kind::Application || context.is_ok_and(|context| context.class() != MessageClass::Chat) {
             return Ok(Taken::Broken("it sent a change that only the server may order"));

@@ -315,6 +315,14 @@ pub(super) fn conversations(store: &Connection) -> rusqlite::Result<Vec<Conversa
     rows.map(|id| id.map(|id| ConversationId::from_slice(&id).unwrap_or(ConversationId::from_bytes([0; 16])))).collect()
 }
 
+/// Commits and proposals of all logs, as they stand there.
+pub(super) fn handshakes(store: &Connection) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let mut statement = store.prepare_cached("SELECT message FROM log ORDER BY position")?;
+    let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+    let is_handshake = |message: &Vec<u8>| peek(message).is_ok_and(|outside| outside.kind != Kind::Application);
+    rows.filter(|message| message.as_ref().map_or(true, is_handshake)).collect()
+}
+
 /// A conversation's number, whether it is a private chat, whether it is closed, and its log.
 type Log = (i64, bool, bool, Vec<(u64, IdempotencyKey, Vec<u8>)>);
 

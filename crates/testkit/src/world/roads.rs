@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use prost::Message;
 use subrosa_crypto::SigningKey;
 use subrosa_engine::api::Command;
 use subrosa_engine::{DirectPolicy, RoadId, RoadOrder};
-use subrosa_wire::proto::QuicWay;
+use subrosa_wire::proto::{QuicWay, RoadFrame, RoadMessage, road_frame};
 
+use super::oracle;
 use super::workload::Purpose;
 use super::{Event, World};
 use crate::rng::SharedRng;
@@ -37,6 +39,8 @@ struct Link {
     last: [i64; 2],
     /// Nothing comes through any more.
     dead: bool,
+    /// What was sent to each end.
+    said: [Vec<Bytes>; 2],
 }
 
 /// All endpoints and links.
@@ -110,7 +114,9 @@ impl World {
         self.roads.last += 1;
         let number = self.roads.last;
         self.note(|| format!("link {number} between {} and {}", end.node, other.node));
-        self.roads.links.insert(number, Link { ends: [end, other], last: [0; 2], dead: false });
+        self.roads
+            .links
+            .insert(number, Link { ends: [end, other], last: [0; 2], dead: false, said: Default::default() });
         for end in [end, other] {
             self.roads.of.insert(end, number);
             let later = self.roads.rng.between(5, 800);
@@ -136,7 +142,43 @@ impl World {
         let at = (now + delay).max(link.last[to]);
         link.last[to] = at;
         let other = link.ends[to];
+        link.said[to].push(frame.clone());
         self.clock.at(at, Event::RoadFrame(number, other, frame));
+    }
+
+    /// One end of a link is a changed program: it says again what it said, or what is no message, or it hands on from the
+    /// server's logs what only the server may order. The other end must take nothing of it.
+    pub(super) fn meddle_with_some_link(&mut self) {
+        let links: Vec<u64> = self.roads.links.iter().filter(|(_, link)| !link.dead).map(|(id, _)| *id).collect();
+        let Some(number) = self.roads.rng.choose(&links).copied() else { return };
+        let to = usize::try_from(self.roads.rng.below(2)).unwrap_or(0);
+        let Some(link) = self.roads.links.get(&number) else { return };
+        let (victim, said) = (link.ends[to], link.said[to].clone());
+        let entries = oracle::handshakes(self.server.database.look()).unwrap_or_default();
+        let wrap = |message: Vec<u8>, number, series| {
+            let said = RoadMessage { number, message, after: 0, series };
+            Bytes::from(RoadFrame { body: Some(road_frame::Body::Message(said)) }.encode_to_vec())
+        };
+        let frame = match self.roads.rng.below(4) {
+            0 => self.roads.rng.choose(&said).cloned(),
+            1 => Some(Bytes::copy_from_slice(&self.roads.rng.bytes::<40>())),
+            _ => self.roads.rng.choose(&entries).map(|entry| wrap(entry.clone(), 1 << 40, 1 << 40)),
+        };
+        let (Some(frame), true) = (frame, self.lives(victim) && self.roads.of.contains_key(&victim)) else { return };
+        self.note(|| {
+            format!("{}: is told {} bytes over link {} by a changed program", victim.node, frame.len(), victim.road.0)
+        });
+        let ids = oracle::conversations(self.server.database.look()).unwrap_or_default();
+        let epochs = |world: &mut Self| -> Vec<Option<_>> {
+            let engine = world.nodes[victim.node].engine.as_mut();
+            engine.map(|engine| ids.iter().map(|id| engine.epoch_authenticator(*id)).collect()).unwrap_or_default()
+        };
+        let before = epochs(self);
+        self.input(victim.node, |engine, now| engine.road_frame(victim.road, &frame, now));
+        let after = epochs(self);
+        if !after.is_empty() && before != after {
+            self.violate(format!("device {} took a change of a group from a direct link", victim.node));
+        }
     }
 
     /// Nothing comes through any more; each side notices by itself.

@@ -29,13 +29,15 @@ pub enum Trouble {
     SlowReader,
     /// A direct link breaks.
     LinkBreaks,
+    /// One end of a direct link is a changed program.
+    LinkMeddler,
     /// A device's program was changed, and meddles with conversations that are not its own.
     Intruder,
 }
 
 impl Trouble {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Cut,
         Self::Unplug,
         Self::Kill,
@@ -48,6 +50,7 @@ impl Trouble {
         Self::SlowReader,
         Self::Intruder,
         Self::LinkBreaks,
+        Self::LinkMeddler,
     ];
 }
 
@@ -102,6 +105,7 @@ impl World {
             Trouble::ClockJump => self.clock_jump(node),
             Trouble::Intruder => self.intrude(node),
             Trouble::LinkBreaks => self.break_some_link(),
+            Trouble::LinkMeddler => self.meddle_with_some_link(),
             Trouble::BadNetwork => {
                 self.network.become_as_good_as(Quality { delay: (20, 4_000), late: 100, loss: 40, refused: 50 });
                 self.clock.after(lasts, Event::Relief(Relief::Network));
