@@ -10,6 +10,7 @@
 //! - [`core`]: what the service *is*: sessions, directory, roles, delivery. Synchronous and deterministic; the simulation
 //!   drives it as the writer thread does. One kind of request a file.
 //! - [`store`]: what is on disk, behind plain functions.
+//! - [`rooms`]: rooms of guests, in memory only, deterministic too, on a thread of their own.
 //! - `gate`, `intake`, `writer`, `reader`, `outbox`: what connects the core to a network, and bounds it.
 //! - [`Server`] starts all of it, [`RunningServer`] stops it.
 //!
@@ -22,10 +23,12 @@ mod gate;
 mod intake;
 mod outbox;
 mod reader;
+pub mod rooms;
 mod running;
 pub mod store;
 mod writer;
 
 pub use config::ServerConfig;
 pub use core::{Event, Rate, Rates, Signup};
+pub use rooms::{RoomLimits, RoomPolicy};
 pub use running::{DATABASE, RunningServer, Server, StartError, StopError, system_time};

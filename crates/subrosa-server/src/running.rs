@@ -16,9 +16,10 @@ use crate::config::ServerConfig;
 use crate::core::{Core, Event};
 use crate::gate::{Gate, TlsError, acceptor};
 use crate::intake::{Intake, Task};
+use crate::rooms::{House, Passes};
 use crate::store::{self, StoreError};
 use crate::writer::{Writer, now};
-use crate::{reader, writer};
+use crate::{reader, rooms, writer};
 
 /// Name of the database in the folder.
 pub const DATABASE: &str = "server.db";
@@ -82,7 +83,15 @@ impl Server {
         let folder_lock = lock_folder(&config.folder)?;
         let database = config.folder.join(DATABASE);
         let connection = store::open(&database)?;
-        let core = Core::open(connection, config.core(), now(), &mut OsRng)?;
+        let passes = Arc::new(Passes::default());
+        let core = Core::open(connection, config.core(&passes), now(), &mut OsRng)?;
+        let house = House {
+            policy: config.room_policy(),
+            limits: config.room_limits(),
+            server_key: core.server_key(),
+            signer: core.external_sender()?,
+            passes,
+        };
         let acceptor = acceptor(core.identity_key())?;
         let reader = reader::start(&database)?;
 
@@ -108,8 +117,11 @@ impl Server {
             })
             .map_err(StartError::Thread)?;
 
+        let rooms = Arc::new(Intake::default());
+        rooms::thread::start(house, rooms.clone(), events.clone()).map_err(StartError::Thread)?;
+
         let places = Arc::new(Semaphore::new(config.max_connections));
-        let gate = Arc::new(Gate::new(acceptor, intake.clone(), reader, places.clone()));
+        let gate = Arc::new(Gate::new(acceptor, intake.clone(), rooms.clone(), reader, places.clone()));
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(gate.run(listener, stopped));
         tracing::info!(%address, "the server listens");
@@ -118,6 +130,7 @@ impl Server {
             address,
             setup_code,
             intake,
+            rooms,
             events,
             writer_ended: Some(writer_ended),
             places,
@@ -134,6 +147,7 @@ pub struct RunningServer {
     address: SocketAddr,
     setup_code: Option<String>,
     intake: Arc<Intake>,
+    rooms: Arc<Intake>,
     events: broadcast::Sender<Event>,
     writer_ended: Option<oneshot::Receiver<Result<(), StoreError>>>,
     places: Arc<Semaphore>,
@@ -175,6 +189,7 @@ impl RunningServer {
     /// [`StopError`] if the store failed, now or before.
     pub async fn shutdown(mut self, reason: &str) -> Result<(), StopError> {
         self.stop.send_replace(true);
+        self.rooms.push_now(Task::Stop(reason.to_owned()));
         self.intake.push_now(Task::Stop(reason.to_owned()));
         let outcome = self.writer_outcome().await;
         let everybody = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
@@ -207,6 +222,7 @@ impl RunningServer {
 impl Drop for RunningServer {
     fn drop(&mut self) {
         self.stop.send_replace(true);
+        self.rooms.push_now(Task::Stop(String::new()));
         self.intake.push_now(Task::Stop(String::new()));
     }
 }

@@ -7,7 +7,7 @@ use subrosa_client::Profile;
 use subrosa_client::api::Failure;
 
 use crate::commands::{
-    account, chat, devices, export, group, invite_link, invites, read, role, send, serve, up, verify,
+    account, chat, devices, export, group, invite_link, invites, read, role, room, send, serve, up, verify,
 };
 
 /// Private and group chat that you host yourself, end-to-end encrypted.
@@ -93,6 +93,8 @@ pub enum Command {
     Export(export::Arguments),
     /// Chat line by line
     Chat(chat::Arguments),
+    /// Enter a room: no account is needed where the server allows guests
+    Room(room::Arguments),
     /// Check this profile and its server
     Doctor,
 }
@@ -164,6 +166,10 @@ mod tests {
             "chat",
             "chat @bob",
             "doctor",
+            "room",
+            "room garden -s subrosa://x -u alice",
+            "room -s 127.0.0.1 -p 7000",
+            "serve --rooms members",
         ] {
             if let Err(error) = parse(line) {
                 panic!("{line}: {error}");

@@ -236,6 +236,8 @@ pub enum Command {
         /// The private keys, too.
         danger_private: bool,
     },
+    /// What lets one guest into a room of the server under this account's name; good once, for a minute.
+    RoomPass,
     /// How the engine stands.
     Status,
 }

@@ -114,6 +114,12 @@ pub(crate) fn writes(frame: &ClientFrame) -> bool {
             | Body::ListAccounts(_)
             | Body::ListInvites(_)
             | Body::ListConversations(_)
+            | Body::AskRoomPass(_)
+            | Body::EnterRoom(_)
+            | Body::FoundRoom(_)
+            | Body::RoomJoin(_)
+            | Body::RoomCommit(_)
+            | Body::RoomSend(_)
             | Body::Part(_)
             | Body::Ping(_),
         )
@@ -165,6 +171,7 @@ fn handle(turn: &mut Turn<'_>, frame: &ClientFrame) -> Handled {
                 Body::ListInvites(_) => on::invites::list(turn, &login),
                 Body::RevokeInvite(request) => on::invites::revoke(turn, &login, request),
                 Body::ListConversations(_) => on::conversations::handle(turn, &login),
+                Body::AskRoomPass(_) => on::room_pass::handle(turn, &login),
                 // The rest is above, and before the login.
                 _ => Err(ErrorCode::OutOfState.into()),
             }

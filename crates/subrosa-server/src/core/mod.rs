@@ -38,6 +38,8 @@ mod testing;
 mod tests;
 mod turn;
 
+use std::sync::Arc;
+
 use rand_core::CryptoRngCore;
 use rusqlite::Connection;
 use subrosa_crypto::{RoleLog, SigningKey, VerifyingKey};
@@ -47,6 +49,7 @@ use subrosa_wire::proto::{self, ClientFrame};
 pub use delivery::{Emission, Released};
 pub use effects::Event;
 pub use faults::Faults;
+pub(crate) use rate::{Bucket, Table as RateTable};
 pub use rate::{Rate, Rates};
 pub use session::{Peer, SessionId};
 pub use staged::Staged;
@@ -54,6 +57,7 @@ pub use staged::Staged;
 pub(crate) use failure::Failure;
 pub(crate) use requests::fetch_log::log_page;
 
+use crate::rooms::Passes;
 use crate::store::{self, StoreError};
 use conversation::Cache;
 use identity::Identity;
@@ -88,6 +92,8 @@ pub struct CoreConfig {
     pub rates: Rates,
     /// Bytes of memory for conversations, about.
     pub cache_bytes: usize,
+    /// Where passes for rooms are kept; `None`: this server has no rooms.
+    pub(crate) passes: Option<Arc<Passes>>,
     /// Bugs to plant (none unless the feature `planted-faults` is on).
     pub faults: Faults,
 }
@@ -100,6 +106,7 @@ impl Default for CoreConfig {
             retention_days: subrosa_types::limits::RETENTION_DAYS,
             rates: Rates::default(),
             cache_bytes: 64 * 1024 * 1024,
+            passes: None,
             faults: Faults::NONE,
         }
     }
@@ -205,6 +212,11 @@ impl Core {
     /// The server's identity key, for the certificate of its TLS endpoint.
     pub fn identity_key(&self) -> &SigningKey {
         &self.state.identity.key
+    }
+
+    /// The server's identity key as the one external sender of groups.
+    pub(crate) fn external_sender(&self) -> Result<subrosa_mls::LeafSigner, StoreError> {
+        Identity::external_sender(&self.state.identity.key)
     }
 
     /// The one-time code that the first sign-up needs; `None` if it needs none.

@@ -5,6 +5,8 @@
 //!    10 s for everything up to the login            outbox ◀─ answers, pushes ◀──┘
 //! ```
 //!
+//! What guests of rooms say goes to the thread of rooms instead of the writer.
+//!
 //! Everything that a stranger can send is bounded before it is read: 16 KiB a frame and ten seconds until the login, one
 //! MiB afterwards, one upload in parts at a time, a bounded number of requests and of large answers under way. A peer that
 //! breaks the protocol is told the code and loses its connection; nobody else notices. A connection costs one task, two
@@ -43,6 +45,7 @@ const UPLOADS: usize = 8;
 pub(crate) struct Gate {
     pub(crate) acceptor: TlsAcceptor,
     pub(crate) intake: Arc<Intake>,
+    pub(crate) rooms: Arc<Intake>,
     pub(crate) reader: SyncSender<Wanted>,
     pub(crate) connections: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
@@ -53,11 +56,12 @@ impl Gate {
     pub(crate) fn new(
         acceptor: TlsAcceptor,
         intake: Arc<Intake>,
+        rooms: Arc<Intake>,
         reader: SyncSender<Wanted>,
         connections: Arc<Semaphore>,
     ) -> Self {
         let uploads = Arc::new(Semaphore::new(UPLOADS));
-        Self { acceptor, intake, reader, connections, uploads, next_session: AtomicU64::new(1) }
+        Self { acceptor, intake, rooms, reader, connections, uploads, next_session: AtomicU64::new(1) }
     }
 
     /// Accepts connections until the server stops.
@@ -106,6 +110,6 @@ impl Gate {
         let outbox = Arc::new(Outbox::default());
         let peer = Peer { address, tls_exporter };
         self.intake.push_now(Task::Connect(session, peer, outbox.clone()));
-        Ok(Box::new(Connection::new(self, session, socket::Socket::new(stream, rest), outbox, deadline)))
+        Ok(Box::new(Connection::new(self, (session, peer), socket::Socket::new(stream, rest), outbox, deadline)))
     }
 }

@@ -10,6 +10,7 @@ pub mod invite_link;
 pub mod invites;
 pub mod read;
 pub mod role;
+pub mod room;
 pub mod send;
 pub mod serve;
 pub mod up;
@@ -117,6 +118,7 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Verify(arguments) => verify::run(&context, arguments).await,
         Command::Export(arguments) => export::run(&context, arguments).await,
         Command::Chat(arguments) => chat::run(&context, arguments).await,
+        Command::Room(arguments) => room::run(&context, arguments).await,
         Command::Doctor => doctor::run(&context).await,
     }
 }
