@@ -92,7 +92,8 @@ impl Inside {
             (_, Ok(Processed::Commit(staged))) => self.merge(session, *staged, at),
             (_, Ok(Processed::Proposal(proposal))) if *proposal.sender() == MessageSender::Server => {
                 let Some(identity) = &self.identity else { return Err(Over::protocol()) };
-                let mls = Mls::new(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
+                let mls =
+                    Mls::volatile(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
                 self.group.store_proposal(&mls, *proposal).map_err(|error| Over::ours(&error))
             }
             (Kind::Commit, Err(error)) => Err(Over::untrusted(
@@ -108,7 +109,7 @@ impl Inside {
 
     fn process(&mut self, session: &mut RoomSession, message: &[u8]) -> Result<Result<Processed, ProcessError>, Over> {
         let Some(identity) = &self.identity else { return Err(Over::protocol()) };
-        let mls = Mls::new(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
+        let mls = Mls::volatile(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
         match self.group.process(&mls, message) {
             Err(error @ (ProcessError::Storage(_) | ProcessError::Internal(_))) => Err(Over::ours(&error)),
             processed => Ok(processed),
@@ -124,7 +125,8 @@ impl Inside {
             .map_err(|breach| Over::untrusted("bad_commit", format!("the room was left: {breach}")))?;
         {
             let Some(identity) = &self.identity else { return Err(Over::protocol()) };
-            let mls = Mls::new(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
+            let mls =
+                Mls::volatile(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
             self.group.merge(&mls, staged).map_err(|error| Over::ours(&error))?;
         }
         self.changed(session, change, at);
@@ -153,7 +155,7 @@ impl Inside {
             return Ok(());
         }
         let Some(identity) = &self.identity else { return Err(Over::protocol()) };
-        let mls = Mls::new(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
+        let mls = Mls::volatile(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
         let proposed = self.group.commit_pending_proposals(&mls, b"").map_err(|error| Over::ours(&error))?;
         let request = RoomCommit { commit: proposed.commit, group_info: proposed.group_info };
         session.request(Request::RoomCommit(request), What::Commit, now);
@@ -164,10 +166,13 @@ impl Inside {
     pub(super) fn committed(&mut self, session: &mut RoomSession, sequence: u64, at: Timestamp) -> Result<(), Over> {
         self.missing(session, sequence);
         self.sequence = sequence;
-        let leaves = self.group.pending_removals();
+        // In the order in which the others see it.
+        let mut leaves = self.group.pending_removals();
+        leaves.sort_unstable();
         {
             let Some(identity) = &self.identity else { return Err(Over::protocol()) };
-            let mls = Mls::new(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
+            let mls =
+                Mls::volatile(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
             self.group.merge_pending(&mls).map_err(|_| Over::protocol())?;
         }
         self.changed(session, Change::Left(leaves), at);
@@ -180,7 +185,7 @@ impl Inside {
             return Ok(());
         }
         let Some(identity) = &self.identity else { return Err(Over::protocol()) };
-        let mls = Mls::new(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
+        let mls = Mls::volatile(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
         self.group.discard_pending(&mls).map_err(|error| Over::ours(&error))
     }
 
@@ -200,7 +205,8 @@ impl Inside {
         let content = Content::text(MessageId::from_bytes(id), now, text).encode();
         let encrypted = {
             let Some(identity) = &self.identity else { return Err(Over::protocol()) };
-            let mls = Mls::new(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
+            let mls =
+                Mls::volatile(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
             self.group.encrypt(&mls, b"", &content)
         };
         match encrypted {

@@ -337,7 +337,8 @@ impl RoomSession {
         let Some(server_key) = self.server_key else { return Err(Over::protocol()) };
         let context = binding::context(&server_key, place.conversation, &self.entry.room);
         let (group, request) = {
-            let mls = Mls::new(&self.memory, &mut *self.rng, &place.identity).map_err(|error| Over::ours(&error))?;
+            let mls =
+                Mls::volatile(&self.memory, &mut *self.rng, &place.identity).map_err(|error| Over::ours(&error))?;
             match turn {
                 room_turn::Turn::Join(turn) => {
                     let (group, commit, group_info) =
@@ -385,7 +386,8 @@ impl RoomSession {
         };
         info!("somebody else came first; waiting for the next turn");
         {
-            let mls = Mls::new(&self.memory, &mut *self.rng, &place.identity).map_err(|error| Over::ours(&error))?;
+            let mls =
+                Mls::volatile(&self.memory, &mut *self.rng, &place.identity).map_err(|error| Over::ours(&error))?;
             inside.into_group().delete(&mls).map_err(|error| Over::ours(&error))?;
         }
         self.stage = Stage::Waiting(place);

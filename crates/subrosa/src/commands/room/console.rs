@@ -39,6 +39,8 @@ pub struct Console {
     editor: Option<Editor>,
     /// Us, as the server let us in.
     me: String,
+    /// We were inside once: until then the end of the input says nothing.
+    was_inside: bool,
     /// Texts whose fate is not known.
     open: BTreeSet<u64>,
     /// The worst that happened to a text, for the exit code of a pipe.
@@ -48,7 +50,7 @@ pub struct Console {
 impl Console {
     /// A console in a room that is being entered.
     pub const fn new(out: Output, place: Place, room: Room, editor: Option<Editor>) -> Self {
-        Self { out, place, room, editor, me: String::new(), open: BTreeSet::new(), refused: None }
+        Self { out, place, room, editor, me: String::new(), was_inside: false, open: BTreeSet::new(), refused: None }
     }
 
     /// Runs until the person leaves, the input ends and everything typed was said, or the room is lost for good.
@@ -60,7 +62,7 @@ impl Console {
     ) -> Outcome {
         let mut input = true;
         loop {
-            if !input && self.open.is_empty() {
+            if !input && self.was_inside && self.open.is_empty() {
                 self.leave(&mut notices).await;
                 return self.refused.map_or(Ok(()), Err);
             }
@@ -185,7 +187,10 @@ impl Console {
                 self.me = me.to_string();
                 Ok(())
             }
-            RoomEvent::Inside { others, .. } => self.entered(&others),
+            RoomEvent::Inside { others, .. } => {
+                self.was_inside = true;
+                self.entered(&others)
+            }
             RoomEvent::Joined { guest, at, .. } => self.came_or_went("joined", &guest, at),
             RoomEvent::Left { guest, at, .. } => self.came_or_went("left", &guest, at),
             RoomEvent::Message { from, text, at, .. } => {
