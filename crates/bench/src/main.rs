@@ -14,6 +14,7 @@ mod machine;
 mod process;
 mod protobuf;
 mod report;
+mod rooms;
 mod serve;
 mod service;
 mod socket;

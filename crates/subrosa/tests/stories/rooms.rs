@@ -85,6 +85,26 @@ fn who_gives_no_name_gets_a_readable_one_and_the_address_is_enough() {
 }
 
 #[test]
+fn who_vanishes_is_taken_out_and_may_come_back_under_the_same_name() {
+    let server = Server::start();
+    let mut alice = guest(&server, "alice");
+    let mut bob = guest(&server, "bob");
+    let mut carol = guest(&server, "carol");
+    alice.expect_text("carol joined");
+    bob.kill();
+    alice.expect_text("* bob left");
+    carol.expect_text("* bob left");
+    let mut bob = guest(&server, "bob");
+    bob.say("my battery");
+    alice.expect_text("bob: my battery");
+    // Who is here longest goes: another one commits the removal.
+    alice.kill();
+    carol.expect_text("* alice left");
+    carol.say("hello again");
+    bob.expect_text("carol: hello again");
+}
+
+#[test]
 fn rooms_do_not_hear_each_other() {
     let server = Server::start();
     let mut garden = server.profile("alice").room(&["garden", "-u", "alice"]);
