@@ -84,6 +84,27 @@ fn who_gives_no_name_gets_a_readable_one_and_the_address_is_enough() {
     drop((first, again));
 }
 
+/// In a network of its own, because the port is the default one. A named pipe holds the guests back until the server has
+/// printed its first line.
+#[cfg(target_os = "linux")]
+#[test]
+fn with_no_flag_at_all_server_and_guests_meet_on_this_machine() {
+    const SCRIPT: &str = r#"
+        ip link set lo up && mkfifo begun && { "$SUBROSA" serve < /dev/null > begun & } && SERVER=$! && read -r line < begun
+        echo "$line"
+        printf '%s\n' 'first in' /names | "$SUBROSA" room
+        kill "$SERVER" && wait "$SERVER"
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = headless("unshare");
+    command.args(["--user", "--map-root-user", "--net", "sh", "-c", SCRIPT]);
+    command.env("SUBROSA", SUBROSA).env("HOME", folder.path()).current_dir(folder.path());
+    let outcome = Process::start(command).finish().succeeded();
+    assert!(outcome.stdout.contains("server link: subrosa://127.0.0.1:5535/"), "{outcome}");
+    assert!(outcome.stdout.contains("1 in the room: "), "{outcome}");
+    assert!(outcome.stderr.contains(" in the room lobby at 127.0.0.1:5535, nobody else is there"), "{outcome}");
+}
+
 #[test]
 fn who_vanishes_is_taken_out_and_may_come_back_under_the_same_name() {
     let server = Server::start();
@@ -178,6 +199,11 @@ fn programs_get_one_object_a_line_and_a_pipe_ends_when_all_is_said() {
     let objects = said.succeeded().objects();
     let events: Vec<_> = objects.iter().filter_map(|object| object["event"].as_str()).collect();
     assert_eq!(events.iter().filter(|event| **event == "sent").count(), 2, "{objects:?}");
+    assert_eq!(
+        objects.iter().filter(|object| object["guests"] == 2 && object["epoch"].is_u64()).count(),
+        1,
+        "{objects:?}"
+    );
     let line = alice.expect_text("one");
     let message: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(

@@ -39,7 +39,7 @@ pub struct Console {
     editor: Option<Editor>,
     /// Us, as the server let us in.
     me: String,
-    /// We were inside once: until then the end of the input says nothing.
+    /// We were inside once.
     was_inside: bool,
     /// Texts whose fate is not known.
     open: BTreeSet<u64>,
@@ -62,7 +62,9 @@ impl Console {
     ) -> Outcome {
         let mut input = true;
         loop {
-            if !input && self.was_inside && self.open.is_empty() {
+            // What a pipe says is for the room; a person may leave before.
+            let listening = input && (self.was_inside || self.editor.is_some());
+            if !input && self.open.is_empty() {
                 self.leave(&mut notices).await;
                 return self.refused.map_or(Ok(()), Err);
             }
@@ -83,7 +85,7 @@ impl Console {
                     Some(notice) => self.show(notice)?,
                     None => return Ok(()),
                 },
-                line = typed.recv(), if input => match line {
+                line = typed.recv(), if listening => match line {
                     Some(Typed::Line(line)) => {
                         if !self.take(&line).await? {
                             self.leave(&mut notices).await;
