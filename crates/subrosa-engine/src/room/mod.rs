@@ -13,7 +13,7 @@
 //!
 //! What a guest believes, and from whom:
 //! - the server's word only for who may have which name, and for the order of things;
-//! - the group's keys for everything else: who is in, who left, who said what. Each commit is checked ([`check`]) before it
+//! - the group's keys for everything else: who is in, who left, who said what. Each commit is checked (`check`) before it
 //!   is merged, and a session that sees one that is not allowed ends at once.
 //! - What does not decrypt is dropped and counted; what is missing in the order is counted as well.
 

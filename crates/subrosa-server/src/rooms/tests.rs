@@ -16,6 +16,11 @@ use super::*;
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const AWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
+/// Makes a visitor another one than was let in.
+type Change = dyn Fn(&mut World, &mut Visitor);
+/// Makes a commit.
+type Make = dyn Fn(&Mls<'_>, &mut Group) -> subrosa_mls::Proposed;
+
 /// All rooms, and what came for whom.
 struct World {
     rooms: Rooms,
@@ -392,7 +397,7 @@ fn when_all_who_were_in_are_gone_who_waits_makes_the_group_anew() {
 
 #[test]
 fn nobody_gets_in_with_another_name_key_room_or_server() {
-    let wrongs: [&dyn Fn(&mut World, &mut Visitor); 3] = [
+    let wrongs: [&Change; 3] = [
         &|_, visitor| {
             visitor.identity.credential = Guest { name: "alice".parse().unwrap(), member: true }.credential();
         },
@@ -464,7 +469,7 @@ fn a_member_may_remove_nobody_add_nobody_and_change_nothing_on_its_own() {
     let mut bob = world.enter("bob");
     world.catch_up(&mut alice);
     let id = alice.id;
-    let commits: [&dyn Fn(&Mls<'_>, &mut Group) -> subrosa_mls::Proposed; 3] = [
+    let commits: [&Make; 3] = [
         &|mls, group| group.change(mls, &[], &[LeafIndex(1)], b"").unwrap(),
         &|mls, group| group.self_update(mls, b"").unwrap(),
         &|mls, group| {

@@ -46,7 +46,7 @@ fn chance(of: u64, salt: u64, below: u64) -> u64 {
 }
 
 fn leaves(guest: u64) -> bool {
-    guest >= TALKERS && guest % LEAVERS == 0
+    guest >= TALKERS && guest.is_multiple_of(LEAVERS)
 }
 
 #[test]
@@ -108,8 +108,8 @@ async fn stay(
     sleep(Duration::from_millis(if guest < TALKERS { guest * 100 } else { 1000 + chance(guest, 1, span - 1000) }))
         .await;
     let began = Instant::now();
-    let name = RoomName::Own(format!("guest{guest}").parse().unwrap());
-    let (mut room, mut notices) = Room::enter(RoomOptions { server, room: "lobby".parse().unwrap(), name });
+    let name = RoomName::Own(format!("guest{guest}").parse().expect("a name"));
+    let (mut room, mut notices) = Room::enter(RoomOptions { server, room: "lobby".parse().expect("a room"), name });
     let mut stay = Stay { guest, stayed: !leaves(guest), began: 0, seen: Seen::new(), entering: Duration::ZERO };
     while stay.began == 0 {
         stay.take(notices.next().await.expect("a notice"));

@@ -26,12 +26,13 @@ pub struct HostileGuest {
 impl HostileGuest {
     /// Connects and begins to enter the lobby; `change` sees each request before it is sent.
     pub fn enter(link: &str, name: &str, change: impl FnMut(&mut Request) + 'static) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let link: ServerLink = link.parse().unwrap();
-        let connection = runtime.block_on(subrosa_net::connect(&link)).unwrap();
-        let who = Who::Named(name.parse().unwrap());
-        let entry = Entry { server: link.fingerprint, room: "lobby".parse().unwrap(), who };
-        let mut session = RoomSession::new(entry, Box::new(OsRng)).unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let link: ServerLink = link.parse().expect("a link");
+        let connection = runtime.block_on(subrosa_net::connect(&link)).expect("a connection");
+        let who = Who::Named(name.parse().expect("a name"));
+        let entry = Entry { server: link.fingerprint, room: "lobby".parse().expect("a room"), who };
+        let mut session = RoomSession::new(entry, Box::new(OsRng)).expect("a session");
         session.link_up(connection.tls_exporter, Timestamp(0));
         Self { runtime, session, connection, change: Box::new(change) }
     }
