@@ -93,7 +93,7 @@ pub struct CoreConfig {
     /// Bytes of memory for conversations, about.
     pub cache_bytes: usize,
     /// Where passes for rooms are kept; `None`: this server has no rooms.
-    pub(crate) passes: Option<Arc<Passes>>,
+    pub passes: Option<Arc<Passes>>,
     /// Bugs to plant (none unless the feature `planted-faults` is on).
     pub faults: Faults,
 }

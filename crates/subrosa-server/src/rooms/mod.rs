@@ -6,7 +6,7 @@
 //!     └────────────── outboxes ◀────────────────┘ answers, turns, and what was ordered, encoded once
 //! ```
 //!
-//! The protocol is in `rooms.proto`. [`Rooms`] is the deterministic core: time and randomness come in as arguments, it
+//! The protocol is in `rooms.proto`. `Rooms` is the deterministic core: time and randomness come in as arguments, it
 //! knows no socket and keeps nothing on disk. It runs on a thread of its own (`thread`), so that a room, where each join
 //! and removal costs milliseconds of signature and hash checks, never delays messages of accounts.
 //!
@@ -44,7 +44,7 @@ use guest::Present;
 use room::Room;
 
 pub use limits::{RoomLimits, RoomPolicy};
-pub(crate) use pass::Passes;
+pub use pass::Passes;
 
 /// What the core wants to be done.
 #[derive(Debug)]

@@ -20,9 +20,9 @@ const KEPT: usize = 4096;
 /// A pass.
 pub(crate) type Pass = [u8; 16];
 
-/// The passes that were given out and not used.
+/// The passes that were given out and not used. Made by who starts a server; only the server looks into them.
 #[derive(Default)]
-pub(crate) struct Passes {
+pub struct Passes {
     open: Mutex<HashMap<Pass, (Username, Timestamp)>>,
 }
 
