@@ -19,6 +19,8 @@ use crate::failure::connect_failure;
 
 /// First and longest pause between two tries, in milliseconds; a random part is added, so that not all come back at once.
 const BACK_OFF_MS: (u64, u64) = (250, 20_000);
+/// Who was inside for so long has a room that works.
+const STEADY: Duration = Duration::from_secs(10);
 /// How long a session without a deadline of its own may be left alone.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -45,12 +47,23 @@ struct Driver {
     unsaid: VecDeque<(u64, String)>,
     /// Whether we ever were inside: from then on a loss is not the end.
     was_inside: bool,
+    /// Since when this session is inside.
+    inside_since: Option<Instant>,
     tries: u32,
 }
 
 /// Runs until we leave, the notices have no reader, or there is no point in trying again.
 pub(super) async fn run(options: RoomOptions, inputs: Inputs, tell: mpsc::Sender<Notice>) {
-    let mut driver = Driver { options, inputs, tell, name: None, unsaid: VecDeque::new(), was_inside: false, tries: 0 };
+    let mut driver = Driver {
+        options,
+        inputs,
+        tell,
+        name: None,
+        unsaid: VecDeque::new(),
+        was_inside: false,
+        inside_since: None,
+        tries: 0,
+    };
     let failure = loop {
         match driver.session().await {
             End::Left => break None,
@@ -154,7 +167,7 @@ impl Driver {
             RoomEvent::Admitted { me, .. } => self.name = Some(me.name.clone()),
             RoomEvent::Inside { .. } => {
                 self.was_inside = true;
-                self.tries = 0;
+                self.inside_since = Some(Instant::now());
             }
             _ => {}
         }
@@ -178,6 +191,10 @@ impl Driver {
 
     /// Waits before the next try; breaks if we leave meanwhile.
     async fn pause(&mut self, reason: String) -> ControlFlow<()> {
+        // A room that is lost again and again is left alone for longer and longer.
+        if self.inside_since.take().is_some_and(|since| since.elapsed() >= STEADY) {
+            self.tries = 0;
+        }
         let (first, longest) = BACK_OFF_MS;
         let wait = first.saturating_mul(1 << self.tries.min(10)).min(longest);
         self.tries = self.tries.saturating_add(1);

@@ -96,10 +96,12 @@ impl Inside {
                     Mls::volatile(&session.memory, &mut *session.rng, identity).map_err(|error| Over::ours(&error))?;
                 self.group.store_proposal(&mls, *proposal).map_err(|error| Over::ours(&error))
             }
-            (Kind::Commit, Err(error)) => Err(Over::untrusted(
-                "bad_commit",
-                format!("the room was left: a change of its keys does not hold ({error})"),
-            )),
+            (Kind::Commit, Err(error)) => {
+                // Nobody but members can see that, so the server let it pass (RFC 9420 §8.1 needs the group's secrets). The
+                // others leave as well; who enters again agrees on new keys.
+                let message = format!("the room was left: a change of its keys does not hold ({error})");
+                Err(Over { again: true, ..Over::untrusted("bad_commit", message) })
+            }
             (_, Ok(Processed::Proposal(_) | Processed::OwnCommit) | Err(_)) => {
                 self.drop_one(session);
                 Ok(())

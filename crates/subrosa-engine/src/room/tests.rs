@@ -277,7 +277,7 @@ fn a_commit_that_does_not_hold_ends_the_session_and_what_was_typed_is_kept() {
     let last = commit.len() - 1;
     commit[last] ^= 1;
     server.deliver(alice, &commit);
-    assert_eq!(server.end(alice), ("bad_commit", FailureCode::Untrusted, false));
+    assert_eq!(server.end(alice), ("bad_commit", FailureCode::Untrusted, true));
     server.guests[alice].send(1, "hello".into(), NOW);
     assert_eq!(server.guests[alice].unsaid().1.len(), 1);
     assert!(server.guests[alice].guests().is_none());
