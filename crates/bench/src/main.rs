@@ -16,6 +16,7 @@ mod process;
 mod protobuf;
 mod relay;
 mod report;
+mod rooms;
 mod serve;
 mod service;
 mod socket;

@@ -15,6 +15,7 @@ use crate::client_cost;
 use crate::dialect::{Dialect, FloorTopic, Member};
 use crate::process::Process;
 use crate::report::{Figure, Figures};
+use crate::rooms;
 use crate::service::{Device, Service};
 use crate::socket::{Dialler, Socket};
 use crate::traffic::{self, Pace, Rate, Span, Topic};
@@ -42,6 +43,8 @@ pub struct Extent {
     pub waiting: u64,
     /// Time for each rate.
     pub span: Span,
+    /// Sizes of the room.
+    pub rooms: &'static [usize],
     /// Messages for the client's own cost.
     pub client_messages: usize,
 }
@@ -54,6 +57,7 @@ impl Extent {
         logins: 2_000,
         waiting: 10_000,
         span: Span { warm_up: Duration::from_secs(1), measure: Duration::from_secs(5) },
+        rooms: &[10, 100, 200],
         client_messages: 2_000,
     };
 
@@ -64,6 +68,7 @@ impl Extent {
         logins: 200,
         waiting: 2_000,
         span: Span { warm_up: Duration::from_millis(300), measure: Duration::from_millis(1_500) },
+        rooms: &[10],
         client_messages: 200,
     };
 }
@@ -76,7 +81,7 @@ impl Extent {
             Part::Groups => groups,
             Part::Idle => self.idle,
             Part::Logins => self.logins.min(100),
-            Part::Pairs | Part::Drain | Part::Client => 0,
+            Part::Pairs | Part::Drain | Part::Client | Part::Rooms => 0,
         };
         parts.iter().map(of).chain([2 * PAIRS]).max().unwrap_or(0)
     }
@@ -97,6 +102,8 @@ pub enum Part {
     Idle,
     /// What a message costs the client.
     Client,
+    /// What one more guest costs a room.
+    Rooms,
 }
 
 /// Runs the parts, in the order of [`Part`].
@@ -133,6 +140,9 @@ pub async fn run(extent: &Extent, parts: &[Part]) -> Result<Figures> {
     }
     if wanted(Part::Client) {
         client_cost::measure(extent.client_messages, &mut figures)?;
+    }
+    if wanted(Part::Rooms) {
+        rooms::measure(extent.rooms, &mut figures)?;
     }
     Ok(figures)
 }

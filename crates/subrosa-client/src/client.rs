@@ -323,6 +323,7 @@ fn is_repeatable(command: &Command) -> bool {
             | Command::Verify { .. }
             | Command::Compare { .. }
             | Command::ExportKeys { .. }
+            | Command::RoomPass
             | Command::Status
     )
 }

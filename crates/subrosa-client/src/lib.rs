@@ -10,7 +10,7 @@
 //! something takes over. An interactor sees none of this, except as [`Notice::Missed`].
 //!
 //! Where to look: [`profile`] the folder, its lock and its manifest · [`keys`] where the store's key comes from ·
-//! [`store`] SQLCipher · `drive` the only file that touches the engine · `link` the connection · [`socket`] the protocol
+//! [`room`] rooms, which need no profile · [`store`] SQLCipher · `drive` the only file that touches the engine · `link` the connection · [`socket`] the protocol
 //! between processes · [`client`] the facade.
 
 pub mod client;
@@ -21,6 +21,7 @@ pub mod keys;
 mod link;
 pub mod profile;
 mod roads;
+pub mod room;
 pub mod socket;
 pub mod store;
 

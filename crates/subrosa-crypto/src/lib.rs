@@ -11,6 +11,7 @@
 //! | [`device`], [`device_list`] | which keys act for an account: certificates in a hash chain |
 //! | [`role_log`] | who may do what: the server's hash-chained log, every rule of roles checked again |
 //! | [`group_certificate`], [`title`] | what a conversation is, and what it is called |
+//! | [`room`] | what a room is, who says to be in it, and words to compare |
 //! | [`session`] | that both ends of a connection are who they say |
 //! | [`password`], [`vault`] | a password proved by OPAQUE, and the account key sealed under it |
 //! | [`safety_number`], [`short_string`] | what two people compare |
@@ -28,6 +29,7 @@ pub mod group_certificate;
 pub mod keys;
 pub mod password;
 pub mod role_log;
+pub mod room;
 pub mod safety_number;
 pub mod session;
 pub mod short_string;

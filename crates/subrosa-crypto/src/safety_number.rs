@@ -52,8 +52,7 @@ impl SafetyNumber {
 
     /// Twice nine words, to read out.
     pub fn words(&self) -> String {
-        let words: Vec<_> = self.halves.iter().flat_map(|half| (0..WORDS).map(|index| word(half, index))).collect();
-        words.join(" ")
+        self.halves.map(|half| words(&half, WORDS)).join(" ")
     }
 
     /// The number that a QR code says, as it was scanned. Letters may be large or small: codes of large ones are smaller.
@@ -106,6 +105,12 @@ fn half(account: AccountId, key: &VerifyingKey) -> [u8; 32] {
 pub(crate) fn group(bytes: &[u8]) -> String {
     let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{:05}", number % 100_000)
+}
+
+/// The words for the first bits of a hash, eleven each; at most 23.
+pub(crate) fn words(hash: &[u8; 32], count: usize) -> String {
+    let words: Vec<_> = (0..count).map(|index| word(hash, index)).collect();
+    words.join(" ")
 }
 
 /// The word that the `index`-th eleven bits of the hash stand for.

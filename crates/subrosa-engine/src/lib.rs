@@ -15,7 +15,7 @@
 //! Where to look: [`api`] what faces may ask · `engine` inputs, the transaction, outputs · `session` connection and login ·
 //! `sync` what is known to be missing, and fetching it · `incoming` log entries, welcomes, and every check a client makes ·
 //! `outgoing` outbox, commits, new conversations · `commands` one file a group of commands · [`store`] the tables ·
-//! [`content`] what stands inside the ciphertext.
+//! [`room`] rooms, which use nothing of all that but content and words · [`content`] what stands inside the ciphertext.
 
 pub mod api;
 mod commands;
@@ -27,6 +27,7 @@ mod incoming;
 mod outgoing;
 mod people;
 mod requests;
+pub mod room;
 mod session;
 pub mod store;
 mod sync;

@@ -232,6 +232,8 @@ impl Engine {
                 self.take_heads(&resync.heads)
             }
             server_frame::Body::HandOverPending(pending) => self.take_hand_over(pending.offer.as_ref()),
+            // For guests of rooms, which is another kind of connection.
+            server_frame::Body::RoomTurn(_) | server_frame::Body::RoomDeliver(_) => Ok(()),
             // Answered elsewhere.
             server_frame::Body::Answer(_) | server_frame::Body::Accepted(_) | server_frame::Body::GoingAway(_) => {
                 Ok(())

@@ -69,6 +69,15 @@ pub fn refusal(refusal: &Refusal) -> Failure {
             (Policy, "no_device", "they have no device that could be reached; ask them to log in, then try again".into())
         }
         ErrorCode::NoRelay => (Policy, "no_relay", "this server has no relay for direct links".into()),
+        ErrorCode::RoomsOff => (Policy, "rooms_off", "this server has no rooms; its operator switched them off".into()),
+        ErrorCode::RoomPassNeeded => (
+            Policy,
+            "account_needed",
+            "only people with an account on this server may enter its rooms; sign up or log in there first".into(),
+        ),
+        ErrorCode::RoomFull => {
+            (Policy, "room_full", "there is no place for one more guest at the moment; try again later".into())
+        }
         ErrorCode::RateLimited => {
             (RateLimited, "rate_limited", format!("too many at once; try again in {wait} s"))
         }
@@ -89,6 +98,7 @@ pub fn refusal(refusal: &Refusal) -> Failure {
         ErrorCode::StaleEpoch
         | ErrorCode::BadCommit
         | ErrorCode::PendingProposals
+        | ErrorCode::NotYourTurn
         | ErrorCode::Unspecified
         | ErrorCode::Malformed
         | ErrorCode::OutOfState

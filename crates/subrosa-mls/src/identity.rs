@@ -45,6 +45,23 @@ impl<'a> Mls<'a> {
         Ok(Self { provider, identity })
     }
 
+    /// The same for groups that are never loaded again: what only a load would need is not written. `conn` is to be a
+    /// database in memory, and lives as long as the groups do.
+    ///
+    /// After an operation that failed such a group is of no use: there is nothing to load it from.
+    ///
+    /// # Errors
+    /// [`RandomnessFailed`].
+    pub fn volatile(
+        conn: &'a Connection,
+        rng: &'a mut dyn CryptoRngCore,
+        identity: &'a Identity,
+    ) -> Result<Self, RandomnessFailed> {
+        let crypto = Crypto::from_rng(rng).map_err(|_| RandomnessFailed)?;
+        let provider = Provider { crypto, rand: Rand(RefCell::new(rng)), store: Store::volatile(conn) };
+        Ok(Self { provider, identity })
+    }
+
     pub(crate) fn signer(&self) -> &LeafSigner {
         &self.identity.signer
     }

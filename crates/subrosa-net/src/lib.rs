@@ -8,4 +8,4 @@
 pub mod direct;
 pub mod server;
 
-pub use server::{ConnectError, Connection, LinkEnd, LinkGone, Receiver, Sender, connect};
+pub use server::{ConnectError, Connection, LinkEnd, LinkGone, Receiver, Sender, connect, learn_key};

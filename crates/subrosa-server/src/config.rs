@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use subrosa_types::limits;
 
 use crate::core::{CoreConfig, Faults, Rates, Signup};
 use crate::relay::{RelayLimits, RelayMode};
+use crate::rooms::{Passes, RoomLimits, RoomPolicy};
 
 /// Settings of a server. Every field has a default but the folder, which the caller fills in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,6 +34,10 @@ pub struct ServerConfig {
     pub relay: Option<RelayMode>,
     /// What one client may take of the relay.
     pub relay_limits: RelayLimits,
+    /// Who may enter rooms: `open`, `members` or `off`. Default: `open` on loopback, else `members`.
+    pub rooms: Option<RoomPolicy>,
+    /// How large rooms may become.
+    pub room_limits: RoomLimits,
     /// Connections at a time; further ones wait. Default: 16384.
     pub max_connections: usize,
 }
@@ -47,6 +53,8 @@ impl Default for ServerConfig {
             rates: Rates::default(),
             relay: None,
             relay_limits: RelayLimits::default(),
+            rooms: None,
+            room_limits: RoomLimits::default(),
             max_connections: 16 * 1024,
         }
     }
@@ -59,9 +67,22 @@ impl ServerConfig {
         self.relay.unwrap_or(default)
     }
 
+    /// Who may enter rooms.
+    pub fn room_policy(&self) -> RoomPolicy {
+        let default = if self.listen.ip().is_loopback() { RoomPolicy::Open } else { RoomPolicy::Members };
+        self.rooms.unwrap_or(default)
+    }
+
+    /// Limits of rooms; what a frame must be able to carry is no matter of choice.
+    pub(crate) fn room_limits(&self) -> RoomLimits {
+        let guests_a_room = self.room_limits.guests_a_room.min(limits::ROOM_GUESTS);
+        RoomLimits { guests_a_room, ..self.room_limits }
+    }
+
     /// What the core needs of it.
-    pub(crate) fn core(&self) -> CoreConfig {
+    pub(crate) fn core(&self, passes: &Arc<Passes>) -> CoreConfig {
         CoreConfig {
+            passes: (self.room_policy() != RoomPolicy::Off).then(|| passes.clone()),
             signup: self.signup,
             setup_code: !self.listen.ip().is_loopback(),
             retention_days: self.retention_days,
@@ -86,8 +107,23 @@ mod tests {
         assert_eq!(config.listen.port(), 7000);
         assert_eq!(config.rates.messages.burst, 5);
         assert_eq!(config.rates.login_per_account, Rates::default().login_per_account);
-        assert!(config.core().setup_code);
-        assert!(!ServerConfig::default().core().setup_code);
+        let passes = Arc::default();
+        assert!(config.core(&passes).setup_code);
+        assert!(!ServerConfig::default().core(&passes).setup_code);
+    }
+
+    #[test]
+    fn rooms_are_open_on_loopback_and_for_members_elsewhere_unless_the_operator_says_otherwise() {
+        let policy = |text: &str| serde_json::from_str::<ServerConfig>(text).unwrap().room_policy();
+        assert_eq!(policy("{}"), RoomPolicy::Open);
+        assert_eq!(policy(r#"{"listen":"[::1]:7000"}"#), RoomPolicy::Open);
+        assert_eq!(policy(r#"{"listen":"0.0.0.0:7000"}"#), RoomPolicy::Members);
+        assert_eq!(policy(r#"{"listen":"0.0.0.0:7000","rooms":"open"}"#), RoomPolicy::Open);
+        assert_eq!(policy(r#"{"rooms":"off"}"#), RoomPolicy::Off);
+        let config: ServerConfig =
+            serde_json::from_str(r#"{"rooms":"off","room_limits":{"guests_a_room":9999}}"#).unwrap();
+        assert!(config.core(&Arc::default()).passes.is_none());
+        assert_eq!(config.room_limits().guests_a_room, limits::ROOM_GUESTS, "a frame carries no more");
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //!   drives it as the writer thread does. One kind of request a file.
 //! - [`store`]: what is on disk, behind plain functions.
 //! - [`relay`]: what helps two devices to a direct link, beside all of that.
+//! - [`rooms`]: rooms of guests, in memory only, deterministic too, on a thread of their own.
 //! - `gate`, `intake`, `writer`, `reader`, `outbox`: what connects the core to a network, and bounds it.
 //! - [`Server`] starts all of it, [`RunningServer`] stops it.
 //!
@@ -24,10 +25,12 @@ mod intake;
 mod outbox;
 mod reader;
 pub mod relay;
+pub mod rooms;
 mod running;
 pub mod store;
 mod writer;
 
 pub use config::ServerConfig;
 pub use core::{Event, Rate, Rates, Signup};
+pub use rooms::{RoomLimits, RoomPolicy};
 pub use running::{DATABASE, RunningServer, Server, StartError, StopError, system_time};

@@ -11,7 +11,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 use bytes::Bytes;
-use subrosa_types::limits;
 
 use crate::store::DeviceNo;
 
@@ -33,6 +32,7 @@ struct Inner {
     lagging: bool,
     ending: bool,
     device: Option<DeviceNo>,
+    admitted: bool,
     waker: Option<Waker>,
 }
 
@@ -51,6 +51,8 @@ pub(crate) struct Look {
     pub(crate) ending: bool,
     /// Who is logged in.
     pub(crate) device: Option<DeviceNo>,
+    /// A guest was let into a room.
+    pub(crate) admitted: bool,
 }
 
 impl Outbox {
@@ -68,18 +70,19 @@ impl Outbox {
         wake(inner);
     }
 
-    /// Queues news, or leaves it out.
-    pub(crate) fn news(&self, frame: Bytes) {
+    /// Queues news if not more than `limit` bytes wait then, or leaves it out and says `false`.
+    pub(crate) fn news(&self, frame: Bytes, limit: usize) -> bool {
         let mut inner = self.lock();
         if inner.lagging {
-            return;
+            return false;
         }
-        if inner.bytes + frame.len() > limits::CONNECTION_QUEUE && !inner.frames.is_empty() {
+        if inner.bytes + frame.len() > limit && !inner.frames.is_empty() {
             inner.lagging = true;
-            return;
+            return false;
         }
         inner.push(frame);
         wake(inner);
+        true
     }
 
     /// Queues the last frame.
@@ -95,6 +98,16 @@ impl Outbox {
     /// From here on the connection speaks for a device.
     pub(crate) fn logged_in(&self, device: DeviceNo) {
         self.lock().device = Some(device);
+    }
+
+    /// From here on the connection speaks for a guest of a room.
+    pub(crate) fn admitted(&self) {
+        let mut inner = self.lock();
+        inner.admitted = true;
+        // The deadline for the login is off, which the connection has to know.
+        let waker = inner.waker.clone();
+        drop(inner);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Notes that requests were handed on, one of them perhaps heavy.
@@ -136,6 +149,7 @@ impl Outbox {
             caught_up: inner.lagging && inner.frames.is_empty(),
             ending: inner.ending,
             device: inner.device,
+            admitted: inner.admitted,
         }
     }
 
@@ -186,6 +200,8 @@ pub(crate) fn websocket_frame(payload: &[u8]) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use subrosa_types::limits;
+
     use super::*;
 
     fn take(outbox: &Outbox, bytes: usize) -> (usize, Look) {
@@ -199,7 +215,7 @@ mod tests {
         let outbox = Outbox::default();
         let frame = Bytes::from(vec![0; 100 * 1024]);
         for _ in 0..1000 {
-            outbox.news(frame.clone());
+            outbox.news(frame.clone(), limits::CONNECTION_QUEUE);
         }
         outbox.answer(Bytes::from_static(b"answer"), 0, 0);
         assert!(outbox.lock().bytes <= limits::CONNECTION_QUEUE);
@@ -207,10 +223,10 @@ mod tests {
         assert_eq!((taken, look.caught_up), (1, false));
         let (taken, look) = take(&outbox, usize::MAX);
         assert_eq!((taken, look.caught_up), (2, true));
-        outbox.news(frame.clone());
+        outbox.news(frame.clone(), limits::CONNECTION_QUEUE);
         assert_eq!(take(&outbox, usize::MAX).0, 0);
         outbox.resync();
-        outbox.news(frame);
+        outbox.news(frame, limits::CONNECTION_QUEUE);
         let (taken, look) = take(&outbox, usize::MAX);
         assert_eq!((taken, look.caught_up, look.in_flight), (1, false, 1));
     }
@@ -218,7 +234,7 @@ mod tests {
     #[test]
     fn one_frame_larger_than_the_queue_still_goes_out() {
         let outbox = Outbox::default();
-        outbox.news(Bytes::from(vec![0; 2 * limits::CONNECTION_QUEUE]));
+        outbox.news(Bytes::from(vec![0; 2 * limits::CONNECTION_QUEUE]), limits::CONNECTION_QUEUE);
         assert_eq!(take(&outbox, 1).0, 1);
     }
 
@@ -226,7 +242,7 @@ mod tests {
     fn nothing_comes_after_the_end() {
         let outbox = Outbox::default();
         outbox.end(Bytes::from_static(b"bye"));
-        outbox.news(Bytes::from_static(b"late"));
+        outbox.news(Bytes::from_static(b"late"), limits::CONNECTION_QUEUE);
         outbox.end(Bytes::from_static(b"twice"));
         let (taken, look) = take(&outbox, usize::MAX);
         assert_eq!((taken, look.ending), (1, true));

@@ -19,10 +19,11 @@ use crate::config::ServerConfig;
 use crate::core::{Core, Event};
 use crate::gate::{Gate, TlsError, tls_config};
 use crate::intake::{Intake, Task};
-use crate::relay::{Admission, Discovery, Passes, Relay, RelayMode};
+use crate::relay::{Admission, Discovery, Passes as RelayPasses, Relay, RelayMode};
+use crate::rooms::{House, Passes};
 use crate::store::{self, StoreError};
 use crate::writer::{Writer, now};
-use crate::{reader, writer};
+use crate::{reader, rooms, writer};
 
 /// Name of the database in the folder.
 pub const DATABASE: &str = "server.db";
@@ -88,14 +89,22 @@ impl Server {
         let folder_lock = lock_folder(&config.folder)?;
         let database = config.folder.join(DATABASE);
         let connection = store::open(&database)?;
-        let core = Core::open(connection, config.core(), now(), &mut OsRng)?;
+        let passes = Arc::new(Passes::default());
+        let core = Core::open(connection, config.core(&passes), now(), &mut OsRng)?;
+        let house = House {
+            policy: config.room_policy(),
+            limits: config.room_limits(),
+            server_key: core.server_key(),
+            signer: core.external_sender()?,
+            passes,
+        };
         let tls = tls_config(core.identity_key())?;
         let reader = reader::start(&database)?;
 
-        let passes = (config.relay() == RelayMode::Members).then(|| Passes::of(core.identity_key()));
+        let relay_passes = (config.relay() == RelayMode::Members).then(|| RelayPasses::of(core.identity_key()));
         let admission = match config.relay() {
             RelayMode::Open => Some(Admission::Open),
-            RelayMode::Members => passes.clone().map(Admission::Passes),
+            RelayMode::Members => relay_passes.clone().map(Admission::Passes),
             RelayMode::Off => None,
         };
         let (listener, address, discovery) = listen_with_udp(config.listen, |address| {
@@ -123,11 +132,15 @@ impl Server {
             })
             .map_err(StartError::Thread)?;
 
+        let rooms = Arc::new(Intake::default());
+        rooms::thread::start(house, rooms.clone(), events.clone()).map_err(StartError::Thread)?;
+
         let places = Arc::new(Semaphore::new(config.max_connections));
         let gate = Arc::new(Gate::new(
             TlsAcceptor::from(Arc::new(tls)),
             relay.clone(),
             intake.clone(),
+            rooms.clone(),
             reader,
             places.clone(),
         ));
@@ -139,13 +152,14 @@ impl Server {
             address,
             setup_code,
             intake,
+            rooms,
             events,
             writer_ended: Some(writer_ended),
             places,
             max_connections: config.max_connections,
             stop,
             relay,
-            passes,
+            relay_passes,
             discovery,
         })
     }
@@ -158,13 +172,14 @@ pub struct RunningServer {
     address: SocketAddr,
     setup_code: Option<String>,
     intake: Arc<Intake>,
+    rooms: Arc<Intake>,
     events: broadcast::Sender<Event>,
     writer_ended: Option<oneshot::Receiver<Result<(), StoreError>>>,
     places: Arc<Semaphore>,
     max_connections: usize,
     stop: watch::Sender<bool>,
     relay: Option<Arc<Relay>>,
-    passes: Option<Passes>,
+    relay_passes: Option<RelayPasses>,
     discovery: Option<Discovery>,
 }
 
@@ -191,8 +206,8 @@ impl RunningServer {
     }
 
     /// What makes passes for the relay; none where it asks for none, or there is no relay.
-    pub fn passes(&self) -> Option<Passes> {
-        self.passes.clone()
+    pub fn relay_passes(&self) -> Option<RelayPasses> {
+        self.relay_passes.clone()
     }
 
     /// What happens, for the console: comings, goings, and that messages were exchanged. A reader that is slow misses some.
@@ -207,6 +222,7 @@ impl RunningServer {
     /// [`StopError`] if the store failed, now or before.
     pub async fn shutdown(mut self, reason: &str) -> Result<(), StopError> {
         self.stop.send_replace(true);
+        self.rooms.push_now(Task::Stop(reason.to_owned()));
         self.intake.push_now(Task::Stop(reason.to_owned()));
         let outcome = self.writer_outcome().await;
         if let Some(relay) = &self.relay {
@@ -245,6 +261,7 @@ impl RunningServer {
 impl Drop for RunningServer {
     fn drop(&mut self) {
         self.stop.send_replace(true);
+        self.rooms.push_now(Task::Stop(String::new()));
         self.intake.push_now(Task::Stop(String::new()));
         if let (Some(relay), Ok(runtime)) = (self.relay.take(), Handle::try_current()) {
             // Clients of the relay hold each other in memory; they must be told to end.

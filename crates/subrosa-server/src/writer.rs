@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use prost::Message;
 use rand_core::OsRng;
-use subrosa_types::Timestamp;
+use subrosa_types::{Timestamp, limits};
 use subrosa_wire::encode;
 use subrosa_wire::error::ErrorCode;
 use subrosa_wire::proto::client_frame::Request as Body;
@@ -135,7 +135,8 @@ impl Writer {
                 Emission::Push { sessions, frame } => {
                     let frame = websocket_frame(&frame);
                     for outbox in sessions.iter().filter_map(|session| self.outboxes.get(session)) {
-                        outbox.news(frame.clone());
+                        // Who is left out is told where everything stands once it has caught up.
+                        outbox.news(frame.clone(), limits::CONNECTION_QUEUE);
                     }
                 }
                 Emission::LoggedIn { session, device } => {

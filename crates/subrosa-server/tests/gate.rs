@@ -279,3 +279,62 @@ async fn an_address_that_is_not_loopback_needs_the_setup_code() {
     assert_eq!(server.link().host, "127.0.0.1");
     server.shutdown("").await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_speaks_of_rooms_or_of_everything_else_and_large_only_once_it_was_let_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path()).await;
+    let enter = |name: &str| {
+        let (room, name) = ("lobby".to_owned(), name.to_owned());
+        Body::EnterRoom(proto::EnterRoom { room, name, guest_key: vec![7; 32], pass: Vec::new() })
+    };
+    let send = |size| {
+        let send = proto::RoomSend { message: vec![0; size].into() };
+        ClientFrame { id: 99, request: Some(Body::RoomSend(send)) }.encode_to_vec()
+    };
+
+    // Before hello, and by an account.
+    let mut link = Link::open(&server).await;
+    link.send(enter("early")).await;
+    assert_eq!(link.end().await.map(|end| end.code()), Some(ErrorCode::OutOfState));
+    let mut alice = Person::sign_up(&server, "alice").await;
+    alice.link.send(enter("alice")).await;
+    assert_eq!(alice.link.end().await.map(|end| end.code()), Some(ErrorCode::OutOfState));
+
+    // Who was not let in is still a stranger.
+    let (mut link, _) = Link::greet(&server).await;
+    assert_eq!(link.call(enter("@nobody")).await.unwrap_err(), ErrorCode::UsernameRefused);
+    link.send_raw(send(limits::FRAME_BEFORE_LOGIN)).await;
+    assert_eq!(link.end().await.map(|end| end.code()), Some(ErrorCode::TooLarge));
+
+    // Who was may say more at once, but only of rooms.
+    let (mut link, _) = Link::greet(&server).await;
+    link.call(enter("guest")).await.unwrap();
+    link.call(Body::Ping(proto::Ping {})).await.unwrap();
+    link.send_raw(send(2 * limits::FRAME_BEFORE_LOGIN)).await;
+    assert_eq!(link.answer(99).await.unwrap_err(), ErrorCode::NotAMember, "it waits for its turn");
+    link.send(Body::ListConversations(proto::ListConversations {})).await;
+    assert_eq!(link.end().await.map(|end| end.code()), Some(ErrorCode::OutOfState));
+    server.shutdown("").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_of_rooms_are_told_why_the_server_goes_and_their_names_are_free_once_they_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path()).await;
+    let enter = || {
+        let (room, name) = ("lobby".to_owned(), "guest".to_owned());
+        Body::EnterRoom(proto::EnterRoom { room, name, guest_key: vec![7; 32], pass: Vec::new() })
+    };
+    let (mut link, _) = Link::greet(&server).await;
+    link.call(enter()).await.unwrap();
+    let (mut other, _) = Link::greet(&server).await;
+    assert_eq!(other.call(enter()).await.unwrap_err(), ErrorCode::UsernameTaken);
+    drop(link);
+    // The end of a connection is noticed in its own time.
+    while other.call(enter()).await.is_err() {}
+    let (stopped, told) = tokio::join!(server.shutdown("TERMINATE was typed"), other.end());
+    stopped.unwrap();
+    let told = told.unwrap();
+    assert_eq!((told.code(), told.reason.as_str()), (ErrorCode::GoingDown, "TERMINATE was typed"));
+}

@@ -187,7 +187,7 @@ async fn a_servers_relay_for_members_admits_a_pass_for_the_endpoint_that_shows_i
     let (folder, server, link) = server(RelayMode::Members).await;
     let refused = try_connect(&link, 1).await.map(|_| ()).unwrap_err();
     assert!(refused.contains("pass"), "{refused}");
-    let passes = server.passes().unwrap();
+    let passes = server.relay_passes().unwrap();
     server.shutdown("it restarts").await.unwrap();
     // A pass comes from the server's identity alone: one made before a restart is good after it.
     let config = ServerConfig {

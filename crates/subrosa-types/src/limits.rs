@@ -18,6 +18,11 @@ pub const DEVICES_PER_ACCOUNT: usize = 8;
 pub const GROUP_MEMBERS: usize = 1000;
 /// Bytes queued to one connection before it is switched to reading from the log.
 pub const CONNECTION_QUEUE: usize = 256 * 1024;
+/// Guests in one room. A join or removal is then at most some 600 KiB, which fits a frame.
+pub const ROOM_GUESTS: usize = 500;
+/// Bytes queued to one guest of a room, who is ended when they are more (one frame always fits). What is queued to many is
+/// in memory once.
+pub const ROOM_QUEUE: usize = 1024 * 1024;
 /// Requests of one connection that may wait for their answer; a further one is refused.
 pub const REQUESTS_IN_FLIGHT: usize = 256;
 /// Memory for a connection that has not logged in, in bytes.

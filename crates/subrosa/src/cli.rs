@@ -7,7 +7,8 @@ use subrosa_client::Profile;
 use subrosa_client::api::Failure;
 
 use crate::commands::{
-    account, chat, devices, direct, export, group, invite_link, invites, read, relay, role, send, serve, up, verify,
+    account, chat, devices, direct, export, group, invite_link, invites, read, relay, role, room, send, serve, up,
+    verify,
 };
 
 /// Private and group chat that you host yourself, end-to-end encrypted.
@@ -98,6 +99,8 @@ pub enum Command {
     /// Chat from one machine to another, without an account
     #[command(subcommand)]
     Direct(direct::Command),
+    /// Enter a room: no account is needed where the server allows guests
+    Room(room::Arguments),
     /// Check this profile and its server
     Doctor,
 }
@@ -178,6 +181,10 @@ mod tests {
             "direct listen --encryption pseudo --danger-no-encryption --accept-files /d",
             "direct dial subrosa-direct:a --accept-files /d",
             "direct dial 127.0.0.1:5000 --transport tcp --encryption rsa",
+            "room",
+            "room garden -s subrosa://x -u alice",
+            "room -s 127.0.0.1 -p 7000",
+            "serve --rooms members",
         ] {
             if let Err(error) = parse(line) {
                 panic!("{line}: {error}");

@@ -17,6 +17,8 @@ use crate::time::{local, utc};
 /// Shows whatever a command returned.
 pub fn reply(out: Output, reply: &Reply) -> Outcome {
     match reply {
+        // For who enters a room with it; nobody reads it.
+        Reply::RoomPass(_) => Ok(()),
         Reply::Done => out.object(&fields!({"done": true})),
         Reply::WhoAmI(who) => who_am_i(out, who),
         Reply::Devices(rows) => devices(out, rows),

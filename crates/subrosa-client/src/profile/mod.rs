@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub use lock::Lock;
 pub use manifest::{KeySource, Manifest};
 pub(crate) use private::create_private;
+#[cfg(test)]
+pub(crate) use private::is_private;
 pub use private::{replace_private, write_new_private};
 
 /// Where a profile is. Making one touches no file.

@@ -245,6 +245,8 @@ pub enum Command {
     },
     /// Somebody follows this profile from now on: direct links are worth making. Answered at once.
     Follow,
+    /// What lets one guest into a room of the server under this account's name; good once, for a minute.
+    RoomPass,
     /// How the engine stands.
     Status,
 }

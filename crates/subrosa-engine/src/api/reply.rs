@@ -70,6 +70,8 @@ pub enum Reply {
         /// Whether the key changed since it was last accepted.
         changed: bool,
     },
+    /// Room pass.
+    RoomPass(Secret),
     /// Export keys.
     Keys(Vec<KeyRow>),
     /// Status.

@@ -22,7 +22,7 @@ use subrosa_types::{AccountId, ConversationId, IdempotencyKey, Timestamp, Userna
 use subrosa_wire::Refusal;
 use subrosa_wire::proto::{self, answer, client_frame};
 
-use crate::api::{Command, Failure, Reply, SendState};
+use crate::api::{Command, Failure, Reply, Secret, SendState};
 use crate::engine::{CommandId, Engine, Output};
 use crate::fault::{Fault, Outcome};
 use crate::requests::Pending;
@@ -92,6 +92,8 @@ pub enum Asked {
     LogOut,
     /// All accounts, page by page.
     Accounts(Vec<proto::AccountRow>),
+    /// What lets a guest into a room under this account's name.
+    RoomPass,
     /// Sign-up invitations.
     Invites,
     /// Leaving a conversation.
@@ -282,6 +284,9 @@ impl Engine {
             Command::InviteLinkCreate { .. } | Command::InviteLinkList | Command::InviteLinkRevoke { .. } => {
                 Ok(self.ask_invite_links(id, command, now))
             }
+            Command::RoomPass => {
+                Ok(self.ask(id, client_frame::Request::AskRoomPass(proto::AskRoomPass {}), Asked::RoomPass))
+            }
             Command::Status => Ok(Turn::Finish(self.status()?)),
             Command::ExportKeys { danger_private } => Ok(Turn::Finish(self.export_keys(*danger_private))),
             Command::Follow | Command::Direct { .. } | Command::MarkRead { .. } => Ok(Turn::Finish(Ok(Reply::Done))),
@@ -376,6 +381,10 @@ impl Engine {
                 Ok(Turn::Finish(Ok(Reply::Done)))
             }
             (Asked::Accounts(rows), answer::Body::AccountPage(page)) => self.accounts(id, command, rows, page),
+            (Asked::RoomPass, answer::Body::RoomPass(given)) => {
+                let pass = given.pass.iter().map(|byte| format!("{byte:02x}")).collect();
+                Ok(Turn::Finish(Ok(Reply::RoomPass(Secret(pass)))))
+            }
             (Asked::Invites, body) => Self::invite_links(body),
             (Asked::Leave(conversation), answer::Body::Done(_)) => {
                 self.gone(conversation, "you left this chat")?;

@@ -1,4 +1,5 @@
-//! Tests with what our own code never makes, but a member or founder with other code could: made with OpenMLS directly.
+//! Tests with what our own code never makes, but a member or founder with other code could: made with OpenMLS directly. And
+//! the life of a volatile group, which shares their cast.
 
 use openmls::group::{GroupId, MlsGroup, MlsGroupCreateConfig};
 use openmls::messages::external_proposals::ExternalProposal;
@@ -301,4 +302,66 @@ fn groups_that_are_not_made_like_ours_are_neither_joined_nor_followed() {
     assert_eq!(with(&|extensions| replace(extensions, other.clone())), Violation::Extension);
     let required = Extension::RequiredCapabilities(Default::default());
     assert_eq!(with(&|extensions| replace(extensions, required.clone())), Violation::RequiredCapabilities);
+}
+
+#[test]
+fn a_volatile_group_goes_through_its_life_and_leaves_nothing_to_load() {
+    let mut alice = Device::new("alice", 1);
+    let mut bob = Device::new("bob", 2);
+    let mut carol = Device::new("carol", 3);
+    fn volatile<T>(device: &mut Device, operation: impl FnOnce(&Mls<'_>) -> T) -> T {
+        operation(&Mls::volatile(&device.conn, &mut device.rng, &device.identity).expect("randomness"))
+    }
+    let mut at_alice =
+        volatile(&mut alice, |mls| Group::create(mls, ROOM, b"certificate", &server_key())).expect("a group");
+    let info = volatile(&mut alice, |mls| at_alice.group_info(mls)).expect("group info");
+    let mut follower = Follower::found(&info, &at_alice.ratchet_tree().expect("a tree")).expect("followed");
+    let join = |device: &mut Device, follower: &mut Follower, info: &[u8], others: &mut [(&mut Device, &mut Group)]| {
+        let tree = follower.ratchet_tree().expect("a tree");
+        let (group, commit, info) =
+            volatile(device, |mls| Group::join_external(mls, info, &tree, b"")).expect("joined");
+        let Ok(Inspected::Commit(inspected)) = follower.inspect(&commit) else { panic!("a commit") };
+        follower.merge(*inspected).expect("merged");
+        for (device, group) in others {
+            let Processed::Commit(staged) = volatile(device, |mls| group.process(mls, &commit)).expect("processed")
+            else {
+                panic!("a commit")
+            };
+            volatile(device, |mls| group.merge(mls, *staged)).expect("merged");
+        }
+        (group, info)
+    };
+    let (mut at_bob, info) = join(&mut bob, &mut follower, &info, &mut [(&mut alice, &mut at_alice)]);
+    let (mut at_carol, _) =
+        join(&mut carol, &mut follower, &info, &mut [(&mut alice, &mut at_alice), (&mut bob, &mut at_bob)]);
+
+    // The server takes Bob out; Carol commits.
+    let signer = LeafSigner::from_seed(&SERVER).expect("a key");
+    let proposal = follower.propose_remove(&signer, at_bob.own_leaf()).expect("a proposal");
+    for (device, group) in [(&mut alice, &mut at_alice), (&mut carol, &mut at_carol)] {
+        let Processed::Proposal(proposal) = volatile(device, |mls| group.process(mls, &proposal)).expect("processed")
+        else {
+            panic!("a proposal")
+        };
+        volatile(device, |mls| group.store_proposal(mls, *proposal)).expect("stored");
+    }
+    let made = volatile(&mut carol, |mls| at_carol.commit_pending_proposals(mls, b"")).expect("a commit");
+    volatile(&mut carol, |mls| at_carol.merge_pending(mls)).expect("merged");
+    let Processed::Commit(staged) = volatile(&mut alice, |mls| at_alice.process(mls, &made.commit)).expect("processed")
+    else {
+        panic!("a commit")
+    };
+    volatile(&mut alice, |mls| at_alice.merge(mls, *staged)).expect("merged");
+    assert_eq!(at_alice.epoch_authenticator(), at_carol.epoch_authenticator());
+
+    let words = volatile(&mut alice, |mls| at_alice.encrypt(mls, b"", b"hello")).expect("a message");
+    let Processed::Application { plaintext, .. } =
+        volatile(&mut carol, |mls| at_carol.process(mls, &words)).expect("read")
+    else {
+        panic!("a message")
+    };
+    assert_eq!(plaintext, b"hello");
+    for device in [&mut alice, &mut carol] {
+        assert!(volatile(device, |mls| Group::load(mls, ROOM)).expect("a look").is_none());
+    }
 }

@@ -137,16 +137,34 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether OpenMLS reads it of a group that is in memory. The rest is for loading it again, and most of what a commit
+    /// costs a member is writing that: the tree, the secrets and the pending commit of a large group.
+    const fn is_read_while_loaded(self) -> bool {
+        matches!(
+            self,
+            Self::Proposal | Self::EpochKeys | Self::SignatureKey | Self::EncryptionKey | Self::KeyPackage | Self::Psk
+        )
+    }
+}
+
 /// OpenMLS' storage over a borrowed connection.
 pub(crate) struct Store<'a> {
     conn: &'a Connection,
+    /// The groups live in this process only: see [`Kind::is_read_while_loaded`].
+    volatile: bool,
     /// While set, key packages that OpenMLS deletes are noted here instead: see [`Store::keeping_key_packages`].
     kept: RefCell<Option<Vec<Vec<u8>>>>,
 }
 
 impl<'a> Store<'a> {
     pub(crate) fn new(conn: &'a Connection) -> Self {
-        Self { conn, kept: RefCell::new(None) }
+        Self { conn, volatile: false, kept: RefCell::new(None) }
+    }
+
+    /// Keeps only what a loaded group reads back. Nothing can be loaded from such a store.
+    pub(crate) fn volatile(conn: &'a Connection) -> Self {
+        Self { conn, volatile: true, kept: RefCell::new(None) }
     }
 
     pub(crate) fn connection(&self) -> &'a Connection {
@@ -172,6 +190,9 @@ impl<'a> Store<'a> {
     // State of a group: one row for (group, kind, item); `item` is empty where there is only one.
 
     fn put(&self, group: &impl Serialize, kind: Kind, item: &[u8], value: &impl Serialize) -> Result<(), StorageError> {
+        if self.volatile && !kind.is_read_while_loaded() {
+            return Ok(());
+        }
         // An update keeps the row's id, and with it the order of a list.
         let mut statement = self.conn.prepare_cached(
             "INSERT INTO mls_state (conversation, kind, item, value) VALUES (?1, ?2, ?3, ?4)

@@ -1,17 +1,17 @@
 //! Making the link: TCP, TLS, WebSocket.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls_pki_types::ServerName;
 use subrosa_crypto::session::TLS_EXPORTER_LABEL;
 use subrosa_types::limits;
-use subrosa_wire::ServerLink;
 use subrosa_wire::frame::SERVER_FRAME;
+use subrosa_wire::{Fingerprint, ServerLink};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -43,8 +43,9 @@ pub async fn connect(link: &ServerLink) -> Result<Connection, ConnectError> {
     let late = || ConnectError::TimedOut { address: address.clone(), after: STEP };
 
     info!("connecting to {address}");
-    let tcp = timeout(STEP, open_tcp(link, &address)).await.map_err(|_| late())??;
-    let tls = timeout(STEP, open_tls(link, &address, tcp)).await.map_err(|_| late())??;
+    let tcp = timeout(STEP, open_tcp(&link.host, link.port, &address)).await.map_err(|_| late())??;
+    let pinned = |algorithms| PinnedKey::new(link.fingerprint, algorithms);
+    let tls = timeout(STEP, open_tls(&link.host, &address, tcp, pinned)).await.map_err(|_| late())??;
     let mut tls_exporter = [0; 32];
     let (_, session) = tls.get_ref();
     session
@@ -68,11 +69,35 @@ pub async fn connect(link: &ServerLink) -> Result<Connection, ConnectError> {
     Ok(Connection::new(socket, tls_exporter))
 }
 
-async fn open_tcp(link: &ServerLink, address: &str) -> Result<TcpStream, ConnectError> {
-    let host = link.host.trim_start_matches('[').trim_end_matches(']');
-    let found: Vec<_> = tokio::net::lookup_host((host, link.port))
+/// Asks who is there, by a handshake after which nothing is said.
+///
+/// The answer is what the other side proved, and no more: somebody in between proves a key of theirs. It is for the very
+/// first contact with a server of which only the address is known; remember it, and connect with it from then on.
+///
+/// # Errors
+/// See [`ConnectError`].
+///
+/// # Cancel safety
+/// Dropping the future ends the attempt.
+pub async fn learn_key(host: &str, port: u16) -> Result<Fingerprint, ConnectError> {
+    let address = format!("{host}:{port}");
+    let late = || ConnectError::TimedOut { address: address.clone(), after: STEP };
+    info!("asking {address} for its key");
+    let tcp = timeout(STEP, open_tcp(host, port, &address)).await.map_err(|_| late())??;
+    let (to, learned) = mpsc::sync_channel(1);
+    let learning = |algorithms| PinnedKey::learning(to, algorithms);
+    // The handshake is over: the server proved that it has the key that it showed.
+    let _proved = timeout(STEP, open_tls(host, &address, tcp, learning)).await.map_err(|_| late())??;
+    learned
+        .try_recv()
+        .map_err(|_| ConnectError::Tls { address: address.clone(), reason: "it showed no key".to_owned() })
+}
+
+async fn open_tcp(host: &str, port: u16, address: &str) -> Result<TcpStream, ConnectError> {
+    let plain = host.trim_start_matches('[').trim_end_matches(']');
+    let found: Vec<_> = tokio::net::lookup_host((plain, port))
         .await
-        .map_err(|_| ConnectError::UnknownHost { host: link.host.clone() })?
+        .map_err(|_| ConnectError::UnknownHost { host: host.to_owned() })?
         .collect();
     let tcp = TcpStream::connect(found.as_slice()).await.map_err(|source| match source.kind() {
         io::ErrorKind::ConnectionRefused => ConnectError::Refused { address: address.to_owned() },
@@ -83,10 +108,15 @@ async fn open_tcp(link: &ServerLink, address: &str) -> Result<TcpStream, Connect
     Ok(tcp)
 }
 
-async fn open_tls(link: &ServerLink, address: &str, tcp: TcpStream) -> Result<TlsStream<TcpStream>, ConnectError> {
+async fn open_tls(
+    host: &str,
+    address: &str,
+    tcp: TcpStream,
+    verifier: impl FnOnce(WebPkiSupportedAlgorithms) -> PinnedKey,
+) -> Result<TlsStream<TcpStream>, ConnectError> {
     let failed = |reason: String| ConnectError::Tls { address: address.to_owned(), reason };
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let pinned = PinnedKey::new(link.fingerprint, provider.signature_verification_algorithms);
+    let pinned = verifier(provider.signature_verification_algorithms);
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| failed(error.to_string()))?
@@ -96,8 +126,8 @@ async fn open_tls(link: &ServerLink, address: &str, tcp: TcpStream) -> Result<Tl
     // Each link proves the key anew, and nothing of one link can be recognised in the next.
     config.resumption = Resumption::disabled();
 
-    let host = link.host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let name = ServerName::try_from(host).map_err(|_| ConnectError::UnknownHost { host: link.host.clone() })?;
+    let plain = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(plain).map_err(|_| ConnectError::UnknownHost { host: host.to_owned() })?;
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|source| {
         match source.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
             Some(error) if is_wrong_key(error) => ConnectError::WrongKey { address: address.to_owned() },

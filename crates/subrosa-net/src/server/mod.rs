@@ -13,6 +13,6 @@ mod connection;
 mod error;
 pub(crate) mod pin;
 
-pub use connect::connect;
+pub use connect::{connect, learn_key};
 pub use connection::{Connection, LinkGone, Receiver, Sender};
 pub use error::{ConnectError, LinkEnd};

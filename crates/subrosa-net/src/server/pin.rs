@@ -10,7 +10,7 @@
 //!
 //! Names and dates in the certificate are not looked at: the link is the statement about both.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
@@ -35,17 +35,28 @@ impl OtherKey {
     }
 }
 
-/// Accepts exactly one key.
+/// Accepts exactly one key, or notes which one there is.
 #[derive(Debug)]
 pub struct PinnedKey {
-    fingerprint: Fingerprint,
+    expected: Expected,
     algorithms: WebPkiSupportedAlgorithms,
+}
+
+#[derive(Debug)]
+enum Expected {
+    Known(Fingerprint),
+    Unknown(mpsc::SyncSender<Fingerprint>),
 }
 
 impl PinnedKey {
     /// Accepts the key with this fingerprint.
     pub const fn new(fingerprint: Fingerprint, algorithms: WebPkiSupportedAlgorithms) -> Self {
-        Self { fingerprint, algorithms }
+        Self { expected: Expected::Known(fingerprint), algorithms }
+    }
+
+    /// Accepts whatever key is proved, and tells it. For a first look, on a connection on which nothing else is said.
+    pub const fn learning(to: mpsc::SyncSender<Fingerprint>, algorithms: WebPkiSupportedAlgorithms) -> Self {
+        Self { expected: Expected::Unknown(to), algorithms }
     }
 }
 
@@ -71,7 +82,15 @@ impl ServerCertVerifier for PinnedKey {
         let spki = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
         let key = spki.as_ref().strip_prefix(&ED25519_SPKI).ok_or_else(other)?;
         let key = VerifyingKey::from_slice(key).map_err(|_| other())?;
-        if key.fingerprint() == self.fingerprint { Ok(ServerCertVerified::assertion()) } else { Err(other()) }
+        match &self.expected {
+            Expected::Known(fingerprint) if key.fingerprint() == *fingerprint => Ok(ServerCertVerified::assertion()),
+            Expected::Known(_) => Err(other()),
+            // One place is enough: a handshake shows one certificate.
+            Expected::Unknown(to) => {
+                to.try_send(key.fingerprint()).map_err(|_| other())?;
+                Ok(ServerCertVerified::assertion())
+            }
+        }
     }
 
     fn verify_tls12_signature(

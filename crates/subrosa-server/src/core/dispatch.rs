@@ -115,6 +115,12 @@ pub(crate) fn writes(frame: &ClientFrame) -> bool {
             | Body::ListInvites(_)
             | Body::ListConversations(_)
             | Body::RelayPass(_)
+            | Body::AskRoomPass(_)
+            | Body::EnterRoom(_)
+            | Body::FoundRoom(_)
+            | Body::RoomJoin(_)
+            | Body::RoomCommit(_)
+            | Body::RoomSend(_)
             | Body::Part(_)
             | Body::Ping(_),
         )
@@ -167,6 +173,7 @@ fn handle(turn: &mut Turn<'_>, frame: &ClientFrame) -> Handled {
                 Body::RevokeInvite(request) => on::invites::revoke(turn, &login, request),
                 Body::ListConversations(_) => on::conversations::handle(turn, &login),
                 Body::RelayPass(request) => on::relay_pass::handle(turn, request),
+                Body::AskRoomPass(_) => on::room_pass::handle(turn, &login),
                 // The rest is above, and before the login.
                 _ => Err(ErrorCode::OutOfState.into()),
             }

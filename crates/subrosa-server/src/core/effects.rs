@@ -17,7 +17,21 @@ pub enum Event {
     Joined(AccountId),
     /// A device went offline.
     Left(AccountId),
-    /// Messages were exchanged in some conversation.
+    /// A guest came into a room, and so many are in it now.
+    GuestJoined {
+        /// Which, as long as it lives.
+        room: ConversationId,
+        /// Guests in it.
+        inside: usize,
+    },
+    /// A guest left a room, and so many are in it still.
+    GuestLeft {
+        /// Which, as long as it lives.
+        room: ConversationId,
+        /// Guests in it.
+        inside: usize,
+    },
+    /// Messages were exchanged in some conversation or room.
     MessagesExchanged(usize),
 }
 

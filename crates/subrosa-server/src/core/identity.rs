@@ -45,8 +45,13 @@ impl Identity {
         Self::of(key, opaque)
     }
 
+    /// The key in the form that makes proposals in groups.
+    pub(crate) fn external_sender(key: &SigningKey) -> Result<LeafSigner, StoreError> {
+        LeafSigner::from_seed(key.seed()).map_err(|_| StoreError::Damaged("the server's identity key"))
+    }
+
     fn of(key: SigningKey, opaque: ServerSetup) -> Result<Self, StoreError> {
-        let mls = LeafSigner::from_seed(key.seed()).map_err(|_| StoreError::Damaged("the server's identity key"))?;
+        let mls = Self::external_sender(&key)?;
         Ok(Self { public: key.public(), key, mls, opaque })
     }
 }

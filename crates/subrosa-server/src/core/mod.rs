@@ -38,6 +38,8 @@ mod testing;
 mod tests;
 mod turn;
 
+use std::sync::Arc;
+
 use rand_core::CryptoRngCore;
 use rusqlite::Connection;
 use subrosa_crypto::{RoleLog, SigningKey, VerifyingKey};
@@ -47,6 +49,7 @@ use subrosa_wire::proto::{self, ClientFrame};
 pub use delivery::{Emission, Released};
 pub use effects::Event;
 pub use faults::Faults;
+pub(crate) use rate::{Bucket, Table as RateTable};
 pub use rate::{Rate, Rates};
 pub use session::{Peer, SessionId};
 pub use staged::Staged;
@@ -54,7 +57,8 @@ pub use staged::Staged;
 pub(crate) use failure::Failure;
 pub(crate) use requests::fetch_log::log_page;
 
-use crate::relay::{Passes, RelayMode};
+use crate::relay::{Passes as RelayPasses, RelayMode};
+use crate::rooms::Passes;
 use crate::store::{self, StoreError};
 use conversation::Cache;
 use identity::Identity;
@@ -91,6 +95,8 @@ pub struct CoreConfig {
     pub relay: RelayMode,
     /// Bytes of memory for conversations, about.
     pub cache_bytes: usize,
+    /// Where passes for rooms are kept; `None`: this server has no rooms.
+    pub passes: Option<Arc<Passes>>,
     /// Bugs to plant (none unless the feature `planted-faults` is on).
     pub faults: Faults,
 }
@@ -104,6 +110,7 @@ impl Default for CoreConfig {
             rates: Rates::default(),
             relay: RelayMode::Off,
             cache_bytes: 64 * 1024 * 1024,
+            passes: None,
             faults: Faults::NONE,
         }
     }
@@ -139,7 +146,7 @@ pub(crate) struct State {
     pub(crate) attempts_by_account: rate::Table<String>,
     pub(crate) attempts_by_address: rate::Table<std::net::IpAddr>,
     /// What its relay is shown, where it asks for anything.
-    pub(crate) relay_passes: Passes,
+    pub(crate) relay_passes: RelayPasses,
     /// The one-time code for the first sign-up, while there is no account and one is needed.
     pub(crate) setup_code: Option<String>,
 }
@@ -191,7 +198,7 @@ impl Core {
         let setup_code = (config.setup_code && !store::accounts::any(&store)?).then(|| turn::code(rng));
         let state = State {
             conversations: Cache::new(config.cache_bytes),
-            relay_passes: Passes::of(&identity.key),
+            relay_passes: RelayPasses::of(&identity.key),
             config,
             identity,
             roles,
@@ -212,6 +219,11 @@ impl Core {
     /// The server's identity key, for the certificate of its TLS endpoint.
     pub fn identity_key(&self) -> &SigningKey {
         &self.state.identity.key
+    }
+
+    /// The server's identity key as the one external sender of groups.
+    pub(crate) fn external_sender(&self) -> Result<subrosa_mls::LeafSigner, StoreError> {
+        Identity::external_sender(&self.state.identity.key)
     }
 
     /// The one-time code that the first sign-up needs; `None` if it needs none.

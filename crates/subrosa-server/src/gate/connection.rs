@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::Gate;
 use super::socket::Socket;
 use super::upload::Upload;
-use crate::core::{Job, Request, SessionId};
+use crate::core::{Job, Peer, Request, SessionId};
 use crate::intake::{Intake, Task};
 use crate::outbox::{Look, Outbox};
 use crate::reader::Wanted;
@@ -37,6 +37,8 @@ use crate::writer::going_away;
 
 /// Requests that may be unanswered before the login.
 const IN_FLIGHT_BEFORE_LOGIN: u32 = 4;
+/// Requests that a guest of a room may have unanswered.
+const IN_FLIGHT_OF_GUEST: u32 = 8;
 /// Requests with answers that may be large, under way at a time.
 const HEAVY: usize = 2;
 /// Bytes to be written beyond which no further large answer is asked for.
@@ -55,12 +57,21 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// A connection.
 pub(crate) struct Connection {
     intake: Arc<Intake>,
+    /// Where the requests of a guest go.
+    rooms: Arc<Intake>,
+    peer: Peer,
     reader: SyncSender<Wanted>,
     uploads: Arc<Semaphore>,
     session: SessionId,
     socket: Socket,
     outbox: Arc<Outbox>,
     device: Option<DeviceNo>,
+    /// It said hello, which comes before everything else.
+    greeted: bool,
+    /// It speaks of rooms, and of nothing else any more.
+    guest: bool,
+    /// It was let into one.
+    admitted: bool,
     /// Requests of this turn that the writer has not taken.
     jobs: Vec<Job>,
     jobs_bytes: usize,
@@ -81,15 +92,26 @@ enum End {
 }
 
 impl Connection {
-    pub(crate) fn new(gate: &Gate, session: SessionId, socket: Socket, outbox: Arc<Outbox>, deadline: Instant) -> Self {
+    pub(crate) fn new(
+        gate: &Gate,
+        (session, peer): (SessionId, Peer),
+        socket: Socket,
+        outbox: Arc<Outbox>,
+        deadline: Instant,
+    ) -> Self {
         Self {
             intake: gate.intake.clone(),
+            rooms: gate.rooms.clone(),
+            peer,
             reader: gate.reader.clone(),
             uploads: gate.uploads.clone(),
             session,
             socket,
             outbox,
             device: None,
+            greeted: false,
+            guest: false,
+            admitted: false,
             jobs: Vec::new(),
             jobs_bytes: 0,
             held: None,
@@ -104,6 +126,9 @@ impl Connection {
     pub(crate) async fn run(mut self: Box<Self>) {
         let end = std::future::poll_fn(|cx| self.poll(cx)).await;
         self.intake.push_now(Task::Disconnect(self.session));
+        if self.guest {
+            self.rooms.push_now(Task::Disconnect(self.session));
+        }
         if matches!(end, End::Told) {
             let Self { socket, .. } = *self;
             // Who does not go in time is left.
@@ -159,7 +184,11 @@ impl Connection {
     fn poll_read(&mut self, cx: &mut Context<'_>, look: &mut Look, read: &mut usize) -> Poll<Turn> {
         // What the writer did not take last time goes first.
         ready!(self.poll_hand_on(cx));
-        let limit = if self.device.is_some() { limits::REQUESTS_IN_FLIGHT as u32 } else { IN_FLIGHT_BEFORE_LOGIN };
+        let limit = match (self.device.is_some(), self.admitted) {
+            (true, _) => limits::REQUESTS_IN_FLIGHT as u32,
+            (false, true) => IN_FLIGHT_OF_GUEST,
+            (false, false) => IN_FLIGHT_BEFORE_LOGIN,
+        };
         let mut allowed = limit.saturating_sub(look.in_flight);
         let mut outcome = Poll::Ready(Turn::Again);
         while *read < TURN {
@@ -211,7 +240,8 @@ impl Connection {
         let requests = self.jobs.iter().filter(|job| matches!(job.request, Request::Frame(_))).count();
         // Counted before the writer can answer.
         self.outbox.sent(requests as u32, None);
-        match self.intake.poll_push(cx, &mut self.jobs, self.jobs_bytes) {
+        let intake = if self.guest { &self.rooms } else { &self.intake };
+        match intake.poll_push(cx, &mut self.jobs, self.jobs_bytes) {
             Poll::Ready(Ok(())) => {
                 self.jobs_bytes = 0;
                 Poll::Ready(())
@@ -241,7 +271,7 @@ impl Connection {
             Err(Error::Capacity(_)) => return Err(self.refuse(ErrorCode::TooLarge)),
             Err(_) => return Err(Turn::End(End::Lost)),
         };
-        let limit = if self.device.is_some() { limits::FRAME } else { limits::FRAME_BEFORE_LOGIN };
+        let limit = if self.is_somebody() { limits::FRAME } else { limits::FRAME_BEFORE_LOGIN };
         let size = bytes.len();
         self.parse(bytes, limit).map(|frame| Some((frame, size)))
     }
@@ -270,6 +300,7 @@ impl Connection {
             },
             frame => frame,
         };
+        self.check_kind(&frame, look)?;
         if is_heavy(&frame) {
             if look.heavy >= HEAVY || look.bytes > HEAVY_BYTES {
                 self.held = Some((frame, size));
@@ -282,6 +313,33 @@ impl Connection {
         self.jobs.push(Job { session: self.session, request: Request::Frame(frame) });
         self.jobs_bytes += size;
         Poll::Ready(Ok(()))
+    }
+
+    /// A connection speaks either of rooms or of everything else. The first request of the other kind before a login makes
+    /// it a guest's, if nothing is under way that the writer has to answer.
+    fn check_kind(&mut self, frame: &ClientFrame, look: &Look) -> Result<(), ErrorCode> {
+        match &frame.request {
+            Some(Body::Ping(_)) => return Ok(()),
+            Some(request) if is_of_rooms(request) => {
+                if self.guest {
+                    return Ok(());
+                }
+                if self.device.is_some() || !self.greeted || look.in_flight > 0 || !self.jobs.is_empty() {
+                    return Err(ErrorCode::OutOfState);
+                }
+                self.guest = true;
+                self.rooms.push_now(Task::Connect(self.session, self.peer, self.outbox.clone()));
+            }
+            _ if self.guest => return Err(ErrorCode::OutOfState),
+            Some(Body::Hello(_)) => self.greeted = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether it is known for whom it speaks.
+    fn is_somebody(&self) -> bool {
+        self.device.is_some() || self.admitted
     }
 
     /// A request with an answer that may be large. Pages of logs are for the reader, unless it has too much to do.
@@ -350,8 +408,9 @@ impl Connection {
     }
 
     fn settle_login(&mut self, look: &Look) {
-        if self.device.is_none() && look.device.is_some() {
+        if !self.is_somebody() && (look.device.is_some() || look.admitted) {
             self.device = look.device;
+            self.admitted = look.admitted;
             self.socket.raise_limit();
             self.timer.as_mut().reset(Instant::now() + LOOK_EVERY);
         }
@@ -364,7 +423,7 @@ impl Connection {
             if self.ending {
                 return true;
             }
-            if self.device.is_none() || self.upload.as_ref().is_some_and(Upload::is_late) {
+            if !self.is_somebody() || self.upload.as_ref().is_some_and(Upload::is_late) {
                 // The farewell wakes this task.
                 self.refuse(ErrorCode::TooSlow);
                 self.timer.as_mut().reset(now + FAREWELL);
@@ -389,6 +448,14 @@ impl Connection {
 enum Turn {
     Again,
     End(End),
+}
+
+/// Whether a request is for the thread of rooms. (A pass is asked for by an account.)
+const fn is_of_rooms(request: &Body) -> bool {
+    matches!(
+        request,
+        Body::EnterRoom(_) | Body::FoundRoom(_) | Body::RoomJoin(_) | Body::RoomCommit(_) | Body::RoomSend(_)
+    )
 }
 
 /// Whether the answer to a request may be large.

@@ -5,6 +5,8 @@
 //!    10 s for everything up to the login            outbox ◀─ answers, pushes ◀──┘
 //! ```
 //!
+//! What guests of rooms say goes to the thread of rooms instead of the writer.
+//!
 //! Everything that a stranger can send is bounded before it is read: 16 KiB a frame and ten seconds until the login, one
 //! MiB afterwards, one upload in parts at a time, a bounded number of requests and of large answers under way. A peer that
 //! breaks the protocol is told the code and loses its connection; nobody else notices. A connection costs one task, two
@@ -47,6 +49,7 @@ pub(crate) struct Gate {
     /// What serves the relay's path, unless it is off.
     pub(crate) relay: Option<Arc<Relay>>,
     pub(crate) intake: Arc<Intake>,
+    pub(crate) rooms: Arc<Intake>,
     pub(crate) reader: SyncSender<Wanted>,
     pub(crate) connections: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
@@ -58,11 +61,12 @@ impl Gate {
         acceptor: TlsAcceptor,
         relay: Option<Arc<Relay>>,
         intake: Arc<Intake>,
+        rooms: Arc<Intake>,
         reader: SyncSender<Wanted>,
         connections: Arc<Semaphore>,
     ) -> Self {
         let uploads = Arc::new(Semaphore::new(UPLOADS));
-        Self { acceptor, relay, intake, reader, connections, uploads, next_session: AtomicU64::new(1) }
+        Self { acceptor, relay, intake, rooms, reader, connections, uploads, next_session: AtomicU64::new(1) }
     }
 
     /// Accepts connections until the server stops.
@@ -127,7 +131,8 @@ impl Gate {
         let outbox = Arc::new(Outbox::default());
         let peer = Peer { address, tls_exporter };
         self.intake.push_now(Task::Connect(session, peer, outbox.clone()));
-        let connection = Connection::new(self, session, socket::Socket::new(stream, rest), outbox, deadline);
+        let socket = socket::Socket::new(stream, rest);
+        let connection = Connection::new(self, (session, peer), socket, outbox, deadline);
         Ok(Some((Box::new(connection), place)))
     }
 }

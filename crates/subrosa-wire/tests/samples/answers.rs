@@ -1,21 +1,23 @@
 //! Frames from a server: answers and pushes.
 
+use bytes::Bytes;
 use subrosa_wire::proto::answer::Body as Answered;
 use subrosa_wire::proto::inbox_item::Item;
 use subrosa_wire::proto::server_frame::Body;
 use subrosa_wire::proto::{
     Accepted, AcceptedBatch, AccountPage, AccountRow, Answer, Committed, ConversationList, Deliver, DeviceKeyPackage,
-    Done, Error, ErrorCode, GoingAway, GroupInfoAnswer, HandOverPending, HelloAnswer, InboxGrew, InboxItem, InboxPage,
-    Invite, InviteList, JoinableNotice, KeyPackages, LogPage, LoggedIn, PasswordFinishAnswer, PasswordStartAnswer,
-    RegisterStartAnswer, RelayPassAnswer, RemovedNotice, Reserved, Resync, RoleLogGrew, RoleLogPage, ServerFrame,
-    WelcomeAnswer, WelcomeNotice,
+    Done, Error, ErrorCode, FoundTurn, GoingAway, GroupInfoAnswer, HandOverPending, HelloAnswer, InboxGrew, InboxItem,
+    InboxPage, Invite, InviteList, JoinTurn, JoinableNotice, KeyPackages, LogPage, LoggedIn, PasswordFinishAnswer,
+    PasswordStartAnswer, RegisterStartAnswer, RelayPassAnswer, RemoveTurn, RemovedNotice, Reserved, Resync,
+    RoleLogGrew, RoleLogPage, RoomDeliver, RoomEntered, RoomOrdered, RoomPass, RoomTurn, ServerFrame, WelcomeAnswer,
+    WelcomeNotice, room_turn::Turn,
 };
 
 use super::{AT, Sample, directory_entry, head, id, key, log_entry, relay, sample, signature, signed};
 
 /// Every answer, in the frame that carries it.
 pub fn answers() -> Vec<Sample> {
-    [connection(), conversations(), directory()]
+    [connection(), conversations(), directory(), rooms()]
         .into_iter()
         .flatten()
         .map(|(name, body)| {
@@ -108,6 +110,15 @@ fn directory() -> Vec<Named> {
     ]
 }
 
+fn rooms() -> Vec<Named> {
+    let entered = RoomEntered { conversation_id: id(8), name: "bob".into(), member: true, guests: 3 };
+    vec![
+        ("room_entered", Answered::RoomEntered(entered)),
+        ("room_ordered", Answered::RoomOrdered(RoomOrdered { sequence: 9, at: AT })),
+        ("room_pass", Answered::RoomPass(RoomPass { pass: id(11), expires_at: AT })),
+    ]
+}
+
 /// Every frame that is no answer to one request.
 pub fn pushes() -> Vec<Sample> {
     let accepted = vec![Accepted { id: 300, sequence: 9, at: AT }, Accepted { id: 301, sequence: 10, at: AT }];
@@ -121,6 +132,18 @@ pub fn pushes() -> Vec<Sample> {
         ("role_log_grew", Body::RoleLogGrew(RoleLogGrew { entries: vec![signed(1)] })),
         ("resync", Body::Resync(resync)),
         ("going_away", Body::GoingAway(going_away)),
+        ("room_turn", Body::RoomTurn(RoomTurn { turn: Some(Turn::Found(FoundTurn {})) })),
+        (
+            "room_turn",
+            Body::RoomTurn(RoomTurn {
+                turn: Some(Turn::Join(JoinTurn { group_info: b"group info".to_vec(), ratchet_tree: b"tree".to_vec() })),
+            }),
+        ),
+        ("room_turn", Body::RoomTurn(RoomTurn { turn: Some(Turn::Remove(RemoveTurn { epoch: 3 })) })),
+        (
+            "room_deliver",
+            Body::RoomDeliver(RoomDeliver { sequence: 9, at: AT, message: Bytes::from_static(b"message") }),
+        ),
         ("hand_over_pending", Body::HandOverPending(HandOverPending { offer: Some(signed(1)) })),
     ];
     frames.into_iter().map(|(name, body)| sample(name, ServerFrame { body: Some(body) })).collect()

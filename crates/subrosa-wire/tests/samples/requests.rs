@@ -3,18 +3,19 @@
 use bytes::Bytes;
 use subrosa_wire::proto::client_frame::Request;
 use subrosa_wire::proto::{
-    AcknowledgeInbox, AnswerHandOver, Append, ClientFrame, Commit, ConversationKind, CreateInvite, DeviceLogin,
-    EnrolDevice, FetchGroupInfo, FetchInbox, FetchKeyPackages, FetchLog, FetchRoleLog, FetchWelcome, FoundConversation,
-    Hello, LeaveConversation, ListAccounts, ListConversations, ListInvites, Lookup, OfferHandOver, Part,
-    PasswordFinish, PasswordStart, Ping, PublishKeyPackages, RegisterFinish, RegisterStart, RelayPassRequest,
-    ReserveConversation, ResetAccount, RevokeDevice, RevokeInvite, SetRole, lookup,
+    AcknowledgeInbox, AnswerHandOver, Append, AskRoomPass, ClientFrame, Commit, ConversationKind, CreateInvite,
+    DeviceLogin, EnrolDevice, EnterRoom, FetchGroupInfo, FetchInbox, FetchKeyPackages, FetchLog, FetchRoleLog,
+    FetchWelcome, FoundConversation, FoundRoom, Hello, LeaveConversation, ListAccounts, ListConversations, ListInvites,
+    Lookup, OfferHandOver, Part, PasswordFinish, PasswordStart, Ping, PublishKeyPackages, RegisterFinish,
+    RegisterStart, RelayPassRequest, ReserveConversation, ResetAccount, RevokeDevice, RevokeInvite, RoomCommit,
+    RoomJoin, RoomSend, SetRole, lookup,
 };
 
 use super::{AT, Sample, id, key, sample, signature, signed};
 
 /// Every request.
 pub fn all() -> Vec<Sample> {
-    let requests = [connection(), conversations(), directory(), roles_and_invites()];
+    let requests = [connection(), conversations(), directory(), roles_and_invites(), rooms()];
     requests
         .into_iter()
         .flatten()
@@ -125,5 +126,21 @@ fn roles_and_invites() -> Vec<Named> {
         ("create_invite", Request::CreateInvite(CreateInvite { uses: 5, expires_at: AT })),
         ("list_invites", Request::ListInvites(ListInvites {})),
         ("revoke_invite", Request::RevokeInvite(RevokeInvite { code: "code".into() })),
+    ]
+}
+
+fn rooms() -> Vec<Named> {
+    let enter = EnterRoom { room: "lobby".into(), name: "bob".into(), guest_key: key(5), pass: id(11) };
+    let (commit, group_info) = (b"commit".to_vec(), b"group info".to_vec());
+    vec![
+        ("enter_room", Request::EnterRoom(enter)),
+        (
+            "found_room",
+            Request::FoundRoom(FoundRoom { group_info: group_info.clone(), ratchet_tree: b"tree".to_vec() }),
+        ),
+        ("room_join", Request::RoomJoin(RoomJoin { commit: commit.clone(), group_info: group_info.clone() })),
+        ("room_commit", Request::RoomCommit(RoomCommit { commit, group_info })),
+        ("room_send", Request::RoomSend(RoomSend { message: Bytes::from_static(b"message") })),
+        ("ask_room_pass", Request::AskRoomPass(AskRoomPass {})),
     ]
 }

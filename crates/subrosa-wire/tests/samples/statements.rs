@@ -5,7 +5,7 @@ use subrosa_wire::proto::role_log_entry::Event;
 use subrosa_wire::proto::{
     AccountCreated, AccountKeyReset, AccountStatement, CommitContext, ConversationKind, DeviceCertificate,
     DeviceListEntry, GroupCertificate, HandOver, HandOverAcceptance, HandOverOffer, MessageClass, MessageContext,
-    RoleLogEntry, RoleOrder, TitleRecord,
+    RoleLogEntry, RoleOrder, RoomContext, RoomGuest, TitleRecord,
 };
 
 use super::{AT, Sample, id, key, sample, signed};
@@ -33,6 +33,8 @@ pub fn all() -> Vec<Sample> {
         at: AT,
         private_pair: vec![id(1), id(6)],
     };
+    let room = RoomContext { version: 1, server_key: key(3), conversation_id: id(8), room: "lobby".into() };
+    let guest = RoomGuest { version: 1, name: "bob".into(), member: true };
     let title = TitleRecord {
         conversation_id: id(8),
         title: "Friends".into(),
@@ -43,6 +45,8 @@ pub fn all() -> Vec<Sample> {
     };
     let commit = CommitContext { role_position: 7, role_hash: key(9), idempotency_key: id(10) };
     vec![
+        sample("RoomContext", room),
+        sample("RoomGuest", guest),
         sample("Signed", signed(0xB0)),
         sample("AccountStatement", account),
         sample("DeviceCertificate", device),

@@ -12,6 +12,7 @@ pub mod invites;
 pub mod read;
 pub mod relay;
 pub mod role;
+pub mod room;
 pub mod send;
 pub mod serve;
 pub mod up;
@@ -121,6 +122,7 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Export(arguments) => export::run(&context, arguments).await,
         Command::Chat(arguments) => chat::run(&context, arguments).await,
         Command::Direct(command) => direct::run(&context, command).await,
+        Command::Room(arguments) => room::run(&context, arguments).await,
         Command::Doctor => doctor::run(&context).await,
     }
 }

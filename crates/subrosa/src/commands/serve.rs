@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use subrosa_client::api::{Failure, FailureCode};
 use subrosa_server::relay::RelayMode;
 use subrosa_server::store::StoreError;
-use subrosa_server::{Event, RunningServer, Server, ServerConfig, Signup, StartError, system_time};
+use subrosa_server::{Event, RoomPolicy, RunningServer, Server, ServerConfig, Signup, StartError, system_time};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Context;
@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Whom the relay for direct links admits [default: open on 127.0.0.1, else members]
     #[arg(long, value_enum)]
     relay: Option<RelayAdmits>,
+    /// Who may enter rooms [default: open on loopback, else members]
+    #[arg(long, value_enum)]
+    rooms: Option<RoomMode>,
     /// Host in the server's link, if clients reach it by another name than its address
     #[arg(long, value_name = "HOST")]
     public_host: Option<String>,
@@ -56,6 +59,26 @@ enum SignupMode {
     Invite,
     /// Nobody
     Closed,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoomMode {
+    /// Everybody who reaches the server
+    Open,
+    /// Who has an account on it
+    Members,
+    /// Nobody
+    Off,
+}
+
+impl From<RoomMode> for RoomPolicy {
+    fn from(mode: RoomMode) -> Self {
+        match mode {
+            RoomMode::Open => Self::Open,
+            RoomMode::Members => Self::Members,
+            RoomMode::Off => Self::Off,
+        }
+    }
 }
 
 impl From<SignupMode> for Signup {
@@ -124,7 +147,7 @@ pub fn announce(out: Output, server: &RunningServer) -> Outcome {
 }
 
 fn settings(context: &Context, arguments: Arguments) -> Outcome<ServerConfig> {
-    let Arguments { port, listen, data, config, signup, relay, public_host } = arguments;
+    let Arguments { port, listen, data, config, signup, relay, rooms, public_host } = arguments;
     let (mut settings, names_folder) = match config {
         Some(file) => read_settings(&file)?,
         None => (ServerConfig::default(), false),
@@ -140,6 +163,9 @@ fn settings(context: &Context, arguments: Arguments) -> Outcome<ServerConfig> {
     }
     if let Some(relay) = relay {
         settings.relay = Some(relay.into());
+    }
+    if let Some(rooms) = rooms {
+        settings.rooms = Some(rooms.into());
     }
     if public_host.is_some() {
         settings.public_host = public_host;
@@ -228,6 +254,8 @@ async fn watch(out: Output, mut server: RunningServer, signals: &mut Signals) ->
             },
             event = events.recv(), if watching => match event {
                 Ok(Event::MessagesExchanged(count)) => exchanged += count,
+                Ok(Event::GuestJoined { room, inside }) => show_guest(out, "joined", &room.to_string(), inside)?,
+                Ok(Event::GuestLeft { room, inside }) => show_guest(out, "left", &room.to_string(), inside)?,
                 Ok(Event::Joined(account)) => show(out, "joined", &account.to_string())?,
                 Ok(Event::Left(account)) => show(out, "left", &account.to_string())?,
                 Err(RecvError::Lagged(_)) => {}
@@ -260,6 +288,13 @@ fn show(out: Output, event: &str, account: &str) -> Outcome {
     let now = system_time();
     go_on(out.line(format!("{} {event} {}", local(now), safe(account))))?;
     go_on(out.object(&fields!({"event": event, "account": account, "at": utc(now)})))
+}
+
+/// The room by the id that it has as long as it lives: names of rooms and guests are theirs.
+fn show_guest(out: Output, event: &str, room: &str, inside: usize) -> Outcome {
+    let now = system_time();
+    go_on(out.line(format!("{} a guest {event} room {room}, {inside} in it now", local(now))))?;
+    go_on(out.object(&fields!({"event": event, "room": room, "guests": inside, "at": utc(now)})))
 }
 
 fn show_exchanged(out: Output, count: usize) -> Outcome {

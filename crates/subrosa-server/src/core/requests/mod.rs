@@ -27,5 +27,6 @@ pub(crate) mod reserve;
 pub(crate) mod reset;
 pub(crate) mod revoke;
 pub(crate) mod role_log;
+pub(crate) mod room_pass;
 pub(crate) mod set_role;
 pub(crate) mod welcome;

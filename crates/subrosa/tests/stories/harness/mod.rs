@@ -5,12 +5,14 @@
 //! - [`Profile`]: one device of a person; its commands, and what came out of them as an [`Outcome`].
 //! - [`Process`]: a program that goes on while the story does, with its lines as they come.
 //! - [`Wire`]: a proxy between client and server that keeps every byte.
+//! - [`HostileGuest`]: a guest of a room whose frames the story changes.
 //! - [`absence`]: looks for a text in all the forms in which it could hide.
 //!
 //! Invariant: whatever a story starts ends with it, by its own process id, also when the story fails. No story touches
 //! the person's keyring, home folder or environment.
 
 pub mod absence;
+mod guest;
 mod outcome;
 mod process;
 mod profile;
@@ -21,6 +23,7 @@ use std::ffi::OsStr;
 use std::process::Command;
 use std::time::Duration;
 
+pub use guest::HostileGuest;
 pub use outcome::{Outcome, objects};
 pub use process::Process;
 pub use profile::{PASSWORD, Profile};

@@ -89,6 +89,14 @@ impl Profile {
         self.run(arguments).refused(code)
     }
 
+    /// Enters a room, with further arguments, and waits until it is inside.
+    #[track_caller]
+    pub fn room(&self, arguments: &[&str]) -> Process {
+        let mut process = self.start(&[&["room", "-s", &self.link], arguments].concat());
+        process.expect_error("you are ");
+        process
+    }
+
     /// Tries to sign up, with further arguments.
     pub fn try_sign_up(&self, more: &[&str]) -> Outcome {
         self.try_enter("signup", PASSWORD, more)
