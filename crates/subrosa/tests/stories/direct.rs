@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rustix::process::Signal;
@@ -90,7 +90,7 @@ impl Tap {
                 }
                 let Ok(far) = TcpStream::connect(&target) else { continue };
                 for stream in [&near, &far] {
-                    streams.lock().unwrap().extend(stream.try_clone());
+                    held(&streams).extend(stream.try_clone());
                 }
                 for (from, to) in [(near.try_clone(), far.try_clone()), (Ok(far), Ok(near))] {
                     let (Ok(from), Ok(to)) = (from, to) else { continue };
@@ -107,12 +107,16 @@ impl Tap {
     }
 
     fn captured(&self) -> Vec<u8> {
-        self.captured.lock().unwrap().clone()
+        held(&self.captured).clone()
     }
 }
 
+fn held<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn cut(streams: &Mutex<Vec<TcpStream>>) {
-    for stream in streams.lock().unwrap().drain(..) {
+    for stream in held(streams).drain(..) {
         // One that ended by itself.
         let _gone = stream.shutdown(Shutdown::Both);
     }
@@ -129,7 +133,7 @@ fn carry(
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         let total = {
-            let mut captured = captured.lock().unwrap();
+            let mut captured = held(captured);
             captured.extend_from_slice(&buffer[..length]);
             captured.len() as u64
         };
