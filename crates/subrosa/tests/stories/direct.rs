@@ -471,10 +471,10 @@ fn the_steps_of_the_key_agreement_are_shown_when_asked_for() {
 #[test]
 fn a_ticket_is_drawn_as_a_code_that_scans_when_asked_for() {
     let (mut alice, ticket) = listen(&["--transport", "tcp", "--qr"]);
-    alice.expect_error("waiting");
-    let lines = alice.lines();
+    alice.say("EXIT");
+    let drawn = alice.finish().succeeded().stdout;
     let code: Vec<Vec<char>> =
-        lines.iter().filter(|line| line.contains('█')).map(|line| line.chars().collect()).collect();
+        drawn.lines().filter(|line| line.contains('█')).map(|line| line.chars().collect()).collect();
     let side = code.iter().map(Vec::len).max().unwrap();
     let light = |x: usize, y: usize| match code.get(y / 2).and_then(|line| line.get(x)) {
         Some('█') => true,
@@ -492,6 +492,4 @@ fn a_ticket_is_drawn_as_a_code_that_scans_when_asked_for() {
         );
     let (_, scanned) = image.detect_grids().first().expect("a code").decode().expect("a readable code");
     assert_eq!(scanned.parse::<Ticket>().unwrap(), ticket.parse().unwrap());
-    alice.say("EXIT");
-    alice.finish().succeeded();
 }
