@@ -450,6 +450,8 @@ fn what_cannot_be_dialled_is_said_with_what_to_do() {
         start(&["dial", text]).finish().refused(1);
     }
     let (alice, ticket) = listen(&["--transport", "tcp"]);
+    let expired = Ticket { expires_at: 1_000, ..ticket.parse().unwrap() }.to_string();
+    assert!(start(&["dial", &expired]).finish().refused(1).contains("time"));
     start(&["dial", &ticket, "--transport", "quic"]).finish().refused(1);
     start(&["listen", "--listen", "127.0.0.1:0"]).finish().refused(1);
     start(&["listen", "--transport", "tcp", "--relay", "subrosa://a:1/b"]).finish().refused(1);
