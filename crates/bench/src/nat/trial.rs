@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -25,6 +25,8 @@ const DIRECT: Duration = Duration::from_secs(6);
 const BACK: Duration = Duration::from_secs(20);
 /// How long frames go through the relay after a cut.
 const AFTER: Duration = Duration::from_secs(1);
+/// Words of a peer that wait to be heard.
+const AHEAD: usize = 64;
 /// How long the end may take.
 const END: Duration = Duration::from_secs(60);
 
@@ -130,7 +132,7 @@ impl Actor {
             .context("a peer does not start")?;
         let stdout = child.stdout.take().context("a peer has no output")?;
         let stdin = child.stdin.take();
-        let (heard, said) = channel();
+        let (heard, said) = sync_channel(AHEAD);
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(|line| line.ok()) {
                 match serde_json::from_str(&line) {
