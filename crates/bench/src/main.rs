@@ -76,6 +76,14 @@ enum Role {
         /// Its data folder
         folder: PathBuf,
     },
+    /// A router of a laboratory that opens ports
+    #[command(hide = true)]
+    NatRouter {
+        /// Its inner address
+        listen: std::net::SocketAddr,
+        /// Its outer address
+        outer: std::net::IpAddr,
+    },
     /// A peer of a laboratory
     #[command(hide = true)]
     NatPeer(nat::PeerArguments),
@@ -93,6 +101,7 @@ fn main() -> Result<ExitCode> {
         }
         Some(Role::ServeRelay { folder }) => one_thread()?.block_on(relay::serve(folder))?,
         Some(Role::NatRelay { folder }) => one_thread()?.block_on(nat::run_relay(folder))?,
+        Some(Role::NatRouter { listen, outer }) => nat::run_router(listen, outer)?,
         Some(Role::NatPeer(arguments)) => one_thread()?.block_on(nat::run_peer(arguments))?,
         None => measure(&arguments)?,
     }

@@ -58,12 +58,21 @@ pub fn run(case: Case, plant_stray_packet: bool) -> Result<Trial> {
     let folder = tempfile::tempdir()?;
     let relay = Actor::start(&laboratory.public(), &[OsStr::new("nat-relay"), folder.path().as_os_str()])?;
     let Said::Listening { link } = relay.next(START)? else { bail!("the relay does not listen") };
+    let _router = if case.is_asked() {
+        let (namespace, listen, outer) = laboratory.router();
+        let router = Actor::start(&namespace, &["nat-router", listen, outer].map(OsStr::new))?;
+        router.next(START)?;
+        Some(router)
+    } else {
+        None
+    };
     let peer = ["nat-peer", "--relay", &link].map(OsStr::new);
     let listener = Actor::start(&laboratory.home(Home::B), &peer)?;
     let Said::Ready { id, way } = listener.next(START)? else { bail!("the listener is not ready") };
     let to = ["--peer", &id, "--way", &way].map(OsStr::new);
     let plant = plant_stray_packet.then_some(OsStr::new("--plant-stray-packet"));
-    let dial: Vec<&OsStr> = peer.into_iter().chain(to).chain(plant).collect();
+    let ask = case.is_asked().then_some(OsStr::new("--open-port"));
+    let dial: Vec<&OsStr> = peer.into_iter().chain(to).chain(plant).chain(ask).collect();
     let mut dialler = Actor::start(&laboratory.home(Home::A), &dial)?;
 
     let mut seen = Seen::default();
