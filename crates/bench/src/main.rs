@@ -37,7 +37,7 @@ use crate::suite::{Extent, Part};
 #[command(name = "bench", about = "Measures the server and the client against a floor, in a few minutes")]
 struct Arguments {
     #[command(subcommand)]
-    serve: Option<Serve>,
+    role: Option<Role>,
     /// A short run: rough figures, no large group
     #[arg(long)]
     quick: bool,
@@ -51,7 +51,7 @@ struct Arguments {
 
 /// A part that runs alone, and what the benchmark starts itself as.
 #[derive(Subcommand)]
-enum Serve {
+enum Role {
     /// The floor, until standard input ends
     #[command(hide = true)]
     ServeFloor,
@@ -77,6 +77,14 @@ enum Serve {
         /// Its data folder
         folder: PathBuf,
     },
+    /// A router of a laboratory that opens ports
+    #[command(hide = true)]
+    NatRouter {
+        /// Its inner address
+        listen: std::net::SocketAddr,
+        /// Its outer address
+        outer: std::net::IpAddr,
+    },
     /// A peer of a laboratory
     #[command(hide = true)]
     NatPeer(nat::PeerArguments),
@@ -84,17 +92,18 @@ enum Serve {
 
 fn main() -> Result<ExitCode> {
     let mut arguments = Arguments::parse();
-    match arguments.serve.take() {
-        Some(Serve::ServeFloor) => floor::run()?,
-        Some(Serve::ServeSubrosa { folder }) => serve::run(&folder)?,
-        Some(Serve::Nat(arguments)) => return nat::run(&arguments),
-        Some(Serve::Relay(arguments)) => {
+    match arguments.role.take() {
+        Some(Role::ServeFloor) => floor::run()?,
+        Some(Role::ServeSubrosa { folder }) => serve::run(&folder)?,
+        Some(Role::Nat(arguments)) => return nat::run(&arguments),
+        Some(Role::Relay(arguments)) => {
             let folder = scratch_folder()?;
             one_thread()?.block_on(relay::run(&arguments, folder.path()))?;
         }
-        Some(Serve::ServeRelay { folder }) => one_thread()?.block_on(relay::serve(folder))?,
-        Some(Serve::NatRelay { folder }) => one_thread()?.block_on(nat::run_relay(folder))?,
-        Some(Serve::NatPeer(arguments)) => one_thread()?.block_on(nat::run_peer(arguments))?,
+        Some(Role::ServeRelay { folder }) => one_thread()?.block_on(relay::serve(folder))?,
+        Some(Role::NatRelay { folder }) => one_thread()?.block_on(nat::run_relay(folder))?,
+        Some(Role::NatRouter { listen, outer }) => nat::run_router(listen, outer)?,
+        Some(Role::NatPeer(arguments)) => one_thread()?.block_on(nat::run_peer(arguments))?,
         None => measure(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)

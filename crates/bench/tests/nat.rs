@@ -78,6 +78,11 @@ fn a_hard_nat_and_a_home_talk_through_the_relay_at_least() {
 }
 
 #[test]
+fn a_hard_nat_and_a_home_whose_router_opens_a_port_talk_directly() {
+    becomes_direct_and_survives_a_cut("asked-home-symmetric");
+}
+
+#[test]
 fn two_hard_nats_talk_through_the_relay_at_least() {
     works_through_the_relay_at_least("symmetric-symmetric");
 }

@@ -27,6 +27,9 @@ use crate::pairing::Pairing;
 use crate::session::{self, Ended};
 use crate::timing::Timing;
 
+/// Of strangers who are turned away, so many are told of: who knocks without end must not fill a screen.
+const TURNED_AWAY: u32 = 32;
+
 /// Two people, or programs, and what is between them.
 ///
 /// ```no_run
@@ -85,8 +88,13 @@ impl<C: Communicator, E: Encryptor, I: Interactor> Chat<C, E, I> {
     pub async fn run(self) -> Result<(), ChatError> {
         let Self { mut communicator, mut encryptor, interactor, mut pairing, timing, folder, accepts } = self;
         let mut desk = Desk::new(interactor, Incoming::new(folder, accepts), communicator.side());
-        let meeting =
-            Meeting { communicator: &mut communicator, encryptor: &mut encryptor, pairing: &mut pairing, timing };
+        let meeting = Meeting {
+            communicator: &mut communicator,
+            encryptor: &mut encryptor,
+            pairing: &mut pairing,
+            timing,
+            turned_away: 0,
+        };
         let outcome = meeting.talk(&mut desk).await;
         communicator.close().await;
         outcome
@@ -99,6 +107,7 @@ struct Meeting<'a, C> {
     encryptor: &'a mut dyn Encryptor,
     pairing: &'a mut Pairing,
     timing: Timing,
+    turned_away: u32,
 }
 
 impl<C: Communicator> Meeting<'_, C> {
@@ -151,7 +160,12 @@ impl<C: Communicator> Meeting<'_, C> {
                 Meanwhile::TimedOut => return Err(ChatError::Lost(broken.cloned().unwrap_or(Break::Silent))),
             };
             match desk.side {
-                Side::Listener if self.is_a_strangers(&error) => desk.show(Event::TurnedAway(error))?,
+                Side::Listener if self.is_a_strangers(&error) => {
+                    self.turned_away += 1;
+                    if self.turned_away <= TURNED_AWAY {
+                        desk.show(Event::TurnedAway(error))?;
+                    }
+                }
                 Side::Dialer if broken.is_some() && may_pass(&error) => {
                     let after_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                     desk.show(Event::Retrying { cause: error.to_string(), after_ms })?;

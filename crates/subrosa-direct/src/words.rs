@@ -4,10 +4,10 @@ use crate::interactor::Wish;
 
 /// What `/help` shows.
 pub const HELP: &str = "\
-text            a message                    //text       one that begins with a /
-/send PATH      offer a file                 /accept [N]  take an offered file
-/decline [N]    refuse it, or stop it        /verify      the words to compare
-/help           this                         /quit or EXIT";
+text          a message                    //text       begins with a /
+/send PATH    offer a file                 /accept [N]  take an offered file
+/decline [N]  refuse it, or stop it        /verify      the words to compare
+/help         this                         /quit or EXIT";
 
 /// A line, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ const SCHEME: &str = "subrosa-relay://";
 pub const RELAY_PASS: usize = 64;
 
 /// Where a relay is, who it is, and why it admits us.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RelayLink {
     /// Host name or address, as one writes it in a URL (IPv6 in brackets).
     pub host: String,
@@ -27,6 +27,15 @@ pub struct RelayLink {
     pub fingerprint: Fingerprint,
     /// What it asks for; empty where it is open. At most [`RELAY_PASS`] bytes.
     pub pass: Vec<u8>,
+}
+
+/// Without the pass: what is logged must not let anybody in.
+impl fmt::Debug for RelayLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RelayLink");
+        shown.field("host", &self.host).field("port", &self.port).field("fingerprint", &self.fingerprint);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for RelayLink {
@@ -101,6 +110,12 @@ mod tests {
             assert_eq!(link.to_string().parse(), Ok(link.clone()));
             assert_eq!(RelayLink::try_from(&proto::RelayAddress::from(link.clone())), Ok(link));
         }
+    }
+
+    #[test]
+    fn a_pass_is_not_logged_by_accident() {
+        let shown = format!("{:?}", link(b"sixteen bytes .."));
+        assert!(shown.contains("5535") && !shown.contains("115") && !shown.contains("pass"), "{shown}");
     }
 
     #[test]

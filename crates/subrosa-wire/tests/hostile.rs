@@ -7,15 +7,20 @@ use bytes::{Buf, Bytes};
 use proptest::prelude::*;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
-use samples::{Sample, answers, requests, statements};
+use samples::{Sample, answers, direct, requests, statements};
 use subrosa_types::limits;
 use subrosa_wire::frame::SERVER_FRAME;
 use subrosa_wire::proto::client_frame::Request;
-use subrosa_wire::proto::{ClientFrame, ErrorCode, Ping, ServerFrame, Signed};
-use subrosa_wire::{DecodeError, Refusal, decode_client_frame, decode_server_frame, encode};
+use subrosa_wire::proto::{ClientFrame, DirectFrame, DirectHello, DirectMessage, ErrorCode, Ping, ServerFrame, Signed};
+use subrosa_wire::{DecodeError, Refusal, Ticket, decode_client_frame, decode_server_frame, encode};
 
 fn all_samples() -> Vec<Sample> {
-    [requests::all(), answers::answers(), answers::pushes(), statements::all()].into_iter().flatten().collect()
+    let of_links = [direct::frames(), direct::messages(), vec![direct::hello()]].into_iter().flatten();
+    [requests::all(), answers::answers(), answers::pushes(), statements::all()]
+        .into_iter()
+        .flatten()
+        .chain(of_links)
+        .collect()
 }
 
 /// Every decoder; the result does not matter.
@@ -23,6 +28,8 @@ fn decode_as_everything(bytes: &[u8]) {
     let _client = decode_client_frame(bytes, limits::FRAME);
     let _server = decode_server_frame(bytes);
     let _signed = Signed::decode(bytes);
+    let _direct = (DirectFrame::decode(bytes), DirectMessage::decode(bytes), DirectHello::decode(bytes));
+    let _ticket = subrosa_wire::proto::Ticket::decode(bytes).map(Ticket::from_proto);
 }
 
 proptest! {

@@ -39,6 +39,8 @@ pub enum Case {
     OpenSymmetric,
     /// A NAT of each kind
     HomeSymmetric,
+    /// The same, and the one of the first kind opens a port when it is asked
+    AskedHomeSymmetric,
     /// Two NATs with another mapping for each destination
     SymmetricSymmetric,
     /// Both behind the same NAT
@@ -49,22 +51,28 @@ pub enum Case {
 
 impl Case {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Open,
         Self::HomeHome,
         Self::OpenSymmetric,
         Self::HomeSymmetric,
+        Self::AskedHomeSymmetric,
         Self::SymmetricSymmetric,
         Self::SameNat,
         Self::UdpBlocked,
     ];
+
+    /// Whether the NAT of home a opens ports.
+    pub const fn is_asked(self) -> bool {
+        matches!(self, Self::AskedHomeSymmetric)
+    }
 
     const fn sides(self) -> [Side; 2] {
         match self {
             Self::Open => [Side::Open, Side::Open],
             Self::HomeHome => [Side::Home, Side::Home],
             Self::OpenSymmetric => [Side::Open, Side::Symmetric],
-            Self::HomeSymmetric => [Side::Home, Side::Symmetric],
+            Self::HomeSymmetric | Self::AskedHomeSymmetric => [Side::Home, Side::Symmetric],
             Self::SymmetricSymmetric => [Side::Symmetric, Side::Symmetric],
             Self::SameNat => [Side::Home, Side::Neighbour],
             Self::UdpBlocked => [Side::NoUdp, Side::Home],
@@ -189,6 +197,11 @@ impl Laboratory {
         self.namespace("public")
     }
 
+    /// The namespace of home a's NAT, its inner address with the port of PCP, and its outer address.
+    pub fn router(&self) -> (String, &'static str, &'static str) {
+        (self.namespace("nata"), "10.0.1.1:5351", "203.0.113.2")
+    }
+
     /// The namespace of a home.
     pub fn home(&self, home: Home) -> String {
         self.namespace(&home_name(home))
@@ -221,13 +234,14 @@ impl Laboratory {
                 self.nft(
                     &nat,
                     &format!(
-                        "table ip nat {{ chain post {{ type nat hook postrouting priority 100; oifname \"up0\" {mapping};
+                        "table ip nat {{ chain pre {{ type nat hook prerouting priority -100; }}
+                           chain post {{ type nat hook postrouting priority 100; oifname \"up0\" {mapping};
                            }}
                          }}
                          table inet door {{
                            chain input {{ type filter hook input priority 0; iifname \"up0\" ct state new drop;
                            }}
-                           chain forward {{ type filter hook forward priority 0; iifname \"up0\" ct state new drop; {udp}
+                           chain forward {{ type filter hook forward priority 0; ct status dnat accept; iifname \"up0\" ct state new drop; {udp}
                            }}
                          }}"
                     ),

@@ -8,6 +8,7 @@
 
 mod laboratory;
 mod peer;
+mod router;
 mod trial;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use laboratory::{Case, missing};
 use laboratory::{DELAY_MS, has_delay};
 pub use peer::{PeerArguments, run as run_peer, run_relay};
+pub use router::run as run_router;
 pub use trial::Trial;
 
 /// Exit code when the machine does not allow it: as test programs elsewhere say "skipped".

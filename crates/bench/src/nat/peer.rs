@@ -91,6 +91,9 @@ pub struct PeerArguments {
     /// The way to it, encoded, in hexadecimal
     #[arg(long)]
     way: Option<String>,
+    /// Ask the router for a port
+    #[arg(long)]
+    open_port: bool,
     /// Send one packet to nobody
     #[arg(long)]
     plant_stray_packet: bool,
@@ -126,6 +129,9 @@ pub async fn run(arguments: PeerArguments) -> Result<()> {
     OsRng.fill_bytes(seed.as_mut_slice());
     let config = EndpointConfig { seed, relay: Some(arguments.relay), show_lan: true };
     let endpoint = Endpoint::bind(config).await?;
+    if arguments.open_port {
+        endpoint.open_port().await?;
+    }
     match (arguments.peer, arguments.way) {
         (Some(peer), Some(way)) => {
             let peer = HEXLOWER.decode(peer.as_bytes())?.try_into().ok().context("a key has 32 bytes")?;

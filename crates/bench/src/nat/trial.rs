@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -25,6 +25,8 @@ const DIRECT: Duration = Duration::from_secs(6);
 const BACK: Duration = Duration::from_secs(20);
 /// How long frames go through the relay after a cut.
 const AFTER: Duration = Duration::from_secs(1);
+/// Words of a peer that wait to be heard.
+const AHEAD: usize = 64;
 /// How long the end may take.
 const END: Duration = Duration::from_secs(60);
 
@@ -56,12 +58,21 @@ pub fn run(case: Case, plant_stray_packet: bool) -> Result<Trial> {
     let folder = tempfile::tempdir()?;
     let relay = Actor::start(&laboratory.public(), &[OsStr::new("nat-relay"), folder.path().as_os_str()])?;
     let Said::Listening { link } = relay.next(START)? else { bail!("the relay does not listen") };
+    let _router = if case.is_asked() {
+        let (namespace, listen, outer) = laboratory.router();
+        let router = Actor::start(&namespace, &["nat-router", listen, outer].map(OsStr::new))?;
+        router.next(START)?;
+        Some(router)
+    } else {
+        None
+    };
     let peer = ["nat-peer", "--relay", &link].map(OsStr::new);
     let listener = Actor::start(&laboratory.home(Home::B), &peer)?;
     let Said::Ready { id, way } = listener.next(START)? else { bail!("the listener is not ready") };
     let to = ["--peer", &id, "--way", &way].map(OsStr::new);
     let plant = plant_stray_packet.then_some(OsStr::new("--plant-stray-packet"));
-    let dial: Vec<&OsStr> = peer.into_iter().chain(to).chain(plant).collect();
+    let ask = case.is_asked().then_some(OsStr::new("--open-port"));
+    let dial: Vec<&OsStr> = peer.into_iter().chain(to).chain(plant).chain(ask).collect();
     let mut dialler = Actor::start(&laboratory.home(Home::A), &dial)?;
 
     let mut seen = Seen::default();
@@ -130,7 +141,7 @@ impl Actor {
             .context("a peer does not start")?;
         let stdout = child.stdout.take().context("a peer has no output")?;
         let stdin = child.stdin.take();
-        let (heard, said) = channel();
+        let (heard, said) = sync_channel(AHEAD);
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(|line| line.ok()) {
                 match serde_json::from_str(&line) {

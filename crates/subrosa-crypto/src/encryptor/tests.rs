@@ -23,7 +23,11 @@ fn sent(step: Step) -> Vec<u8> {
 }
 
 fn agreed() -> (Rsa, Rsa) {
-    let (mut dialer, mut listener) = pair();
+    agreed_by(pair().0)
+}
+
+fn agreed_by(mut dialer: Rsa) -> (Rsa, Rsa) {
+    let (_, mut listener) = pair();
     assert_eq!(begin(&mut dialer, Side::Dialer, &CONTEXT), Step::Wait);
     let key = sent(begin(&mut listener, Side::Listener, &CONTEXT));
     let secret = sent(dialer.step(&key).unwrap());
@@ -53,7 +57,8 @@ fn an_rsa_record_opens_unchanged_at_its_place_and_once() {
     let sealed = dialer.seal(b"first").unwrap();
     assert!(listener.open(&sealed).is_ok());
     assert_eq!(listener.open(&sealed), Err(EncryptorError::Inauthentic), "twice");
-    let (_, mut listener) = agreed();
+    // Another secret; the hellos of another link would be others, too.
+    let (_, mut listener) = agreed_by(Rsa::new(Box::new(rng(5))));
     assert_eq!(listener.open(&first), Err(EncryptorError::Inauthentic), "of another link");
     for at in [0, 5, 20] {
         let (mut dialer, mut listener) = agreed();

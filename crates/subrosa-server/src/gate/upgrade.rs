@@ -30,7 +30,7 @@ pub(crate) enum Opened {
     /// The chat's protocol.
     Chat(Vec<u8>),
     /// The relay's.
-    Relay(Request, Vec<u8>),
+    Relay(Box<Request>, Vec<u8>),
     /// Nothing more: the answer was all.
     Answered,
 }
@@ -86,7 +86,7 @@ pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, p
     stream.write_all(&answer).await?;
     stream.flush().await?;
     let rest = head.split_off(length);
-    Ok(if to_relay { Opened::Relay(request, rest) } else { Opened::Chat(rest) })
+    Ok(if to_relay { Opened::Relay(Box::new(request), rest) } else { Opened::Chat(rest) })
 }
 
 /// Answers without a body and ends the connection.

@@ -118,7 +118,7 @@ impl Relay {
     pub(crate) async fn admit(
         &self,
         stream: TlsStream<TcpStream>,
-        request: Request,
+        request: Box<Request>,
         rest: Vec<u8>,
         place: OwnedSemaphorePermit,
     ) -> io::Result<()> {

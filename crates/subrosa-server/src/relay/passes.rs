@@ -9,6 +9,8 @@
 //! The relay does not learn which account asked: a pass names an endpoint key alone. Who steals a pass has no use of it
 //! without the endpoint's secret key.
 
+use std::sync::Arc;
+
 use aws_lc_rs::{hkdf, hmac};
 use subrosa_crypto::SigningKey;
 use subrosa_types::Timestamp;
@@ -37,7 +39,7 @@ pub enum PassRefused {
 /// Makes passes and checks them.
 #[derive(Clone)]
 pub struct Passes {
-    key: hmac::Key,
+    key: Arc<hmac::Key>,
 }
 
 impl std::fmt::Debug for Passes {
@@ -52,7 +54,7 @@ impl Passes {
         let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"subrosa v1 relay passes").extract(identity.seed().as_slice());
         #[expect(clippy::expect_used, reason = "HKDF-SHA-256 gives up to 8160 bytes, and an HMAC-SHA-256 key has 32")]
         let key = secret.expand(&[b"hmac"], hmac::HMAC_SHA256).expect("32 bytes");
-        Self { key: key.into() }
+        Self { key: Arc::new(key.into()) }
     }
 
     /// A pass for an endpoint (its Ed25519 key), for a day from `now`.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use subrosa_client::api::{Failure, FailureCode};
+use subrosa_server::StartError;
 use subrosa_server::relay::{RelayAlone, RelayAloneConfig, RelayError, RelayLimits};
 use tokio::sync::mpsc;
 
@@ -39,6 +40,13 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
     let folder = data.map_or_else(|| default_folder(context), Ok)?;
     let config = RelayAloneConfig { listen, folder: folder.clone(), public_host, open, limits: RelayLimits::default() };
     let relay = RelayAlone::start(config).await.map_err(|error| match error {
+        RelayError::Start(StartError::Listen { address, source }) => Failure::new(
+            FailureCode::Environment,
+            "address_in_use",
+            format!(
+                "cannot listen on {address}: {source}; choose another one with --listen, or end what listens there"
+            ),
+        ),
         RelayError::Start(error) => not_started(&error, &folder),
         error @ RelayError::Key { .. } => Failure::new(
             FailureCode::Environment,

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rustix::process::Signal;
@@ -90,7 +90,7 @@ impl Tap {
                 }
                 let Ok(far) = TcpStream::connect(&target) else { continue };
                 for stream in [&near, &far] {
-                    streams.lock().unwrap().extend(stream.try_clone());
+                    held(&streams).extend(stream.try_clone());
                 }
                 for (from, to) in [(near.try_clone(), far.try_clone()), (Ok(far), Ok(near))] {
                     let (Ok(from), Ok(to)) = (from, to) else { continue };
@@ -107,12 +107,16 @@ impl Tap {
     }
 
     fn captured(&self) -> Vec<u8> {
-        self.captured.lock().unwrap().clone()
+        held(&self.captured).clone()
     }
 }
 
+fn held<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn cut(streams: &Mutex<Vec<TcpStream>>) {
-    for stream in streams.lock().unwrap().drain(..) {
+    for stream in held(streams).drain(..) {
         // One that ended by itself.
         let _gone = stream.shutdown(Shutdown::Both);
     }
@@ -129,7 +133,7 @@ fn carry(
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         let total = {
-            let mut captured = captured.lock().unwrap();
+            let mut captured = held(captured);
             captured.extend_from_slice(&buffer[..length]);
             captured.len() as u64
         };
@@ -446,6 +450,8 @@ fn what_cannot_be_dialled_is_said_with_what_to_do() {
         start(&["dial", text]).finish().refused(1);
     }
     let (alice, ticket) = listen(&["--transport", "tcp"]);
+    let expired = Ticket { expires_at: 1_000, ..ticket.parse().unwrap() }.to_string();
+    assert!(start(&["dial", &expired]).finish().refused(1).contains("time"));
     start(&["dial", &ticket, "--transport", "quic"]).finish().refused(1);
     start(&["listen", "--listen", "127.0.0.1:0"]).finish().refused(1);
     start(&["listen", "--transport", "tcp", "--relay", "subrosa://a:1/b"]).finish().refused(1);
@@ -467,10 +473,10 @@ fn the_steps_of_the_key_agreement_are_shown_when_asked_for() {
 #[test]
 fn a_ticket_is_drawn_as_a_code_that_scans_when_asked_for() {
     let (mut alice, ticket) = listen(&["--transport", "tcp", "--qr"]);
-    alice.expect_error("waiting");
-    let lines = alice.lines();
+    alice.say("EXIT");
+    let drawn = alice.finish().succeeded().stdout;
     let code: Vec<Vec<char>> =
-        lines.iter().filter(|line| line.contains('█')).map(|line| line.chars().collect()).collect();
+        drawn.lines().filter(|line| line.contains('█')).map(|line| line.chars().collect()).collect();
     let side = code.iter().map(Vec::len).max().unwrap();
     let light = |x: usize, y: usize| match code.get(y / 2).and_then(|line| line.get(x)) {
         Some('█') => true,
@@ -488,6 +494,4 @@ fn a_ticket_is_drawn_as_a_code_that_scans_when_asked_for() {
         );
     let (_, scanned) = image.detect_grids().first().expect("a code").decode().expect("a readable code");
     assert_eq!(scanned.parse::<Ticket>().unwrap(), ticket.parse().unwrap());
-    alice.say("EXIT");
-    alice.finish().succeeded();
 }

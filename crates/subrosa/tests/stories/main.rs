@@ -20,6 +20,7 @@ mod invitations;
 mod json;
 mod key_change;
 mod private_chat;
+mod relay;
 mod restarts;
 mod roles;
 mod room_crowd;

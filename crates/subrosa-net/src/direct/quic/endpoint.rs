@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use iroh::dns::DnsResolver;
 use iroh::endpoint::{Incoming, NetReportConfig, PortmapperConfig, presets};
 use iroh::{EndpointAddr, EndpointId, RelayMap, RelayMode, RelayUrl, SecretKey, TransportAddr, Watcher};
+use rand_core::{OsRng, RngCore as _};
 use subrosa_wire::RelayLink;
 use subrosa_wire::proto::QuicWay;
 use tokio::sync::{Mutex, mpsc};
@@ -16,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
 use super::handshake::{self, HandshakeError};
+use super::mapping::{self, Mapping, MappingError, Router};
 use super::relays::Pins;
 use super::transport::{provider, transport};
 use crate::direct::{CommunicatorError, Link};
@@ -105,13 +107,19 @@ impl From<EndpointError> for CommunicatorError {
 }
 
 /// An endpoint. Call [`Self::close`] when it is not needed any more; one that is dropped closes in the background.
-#[derive(Debug)]
 pub struct Endpoint {
     iroh: iroh::Endpoint,
     pins: Arc<Pins>,
     relay: Option<(RelayLink, RelayUrl)>,
     show_lan: bool,
     knocking: Mutex<mpsc::Receiver<Incoming>>,
+}
+
+/// Its name alone: the library's own shows addresses and passes.
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("id", &self.id()).finish_non_exhaustive()
+    }
 }
 
 impl Endpoint {
@@ -237,6 +245,27 @@ impl Endpoint {
         QuicWay { relay: self.relay.clone().map(|(link, _)| link.into()), addresses }
     }
 
+    /// Asks the router for a port, so that a peer behind a hard NAT reaches us directly, too; see [`mapping`]. It changes
+    /// something at the router: only when the person agreed. Gives the outer address, which peers learn with the others. The
+    /// port is given back when the endpoint closes.
+    ///
+    /// # Errors
+    /// [`MappingError`], after at most two seconds; the endpoint is as good as before.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves at most a port that the router forgets by itself.
+    pub async fn open_port(&self) -> Result<SocketAddr, MappingError> {
+        let port = self.iroh.bound_sockets().iter().find(|socket| socket.is_ipv4()).map(SocketAddr::port);
+        let (Some(port), Some(gateway)) = (port, mapping::gateway()) else { return Err(MappingError::NoRouter) };
+        let mut nonce = [0; 12];
+        OsRng.fill_bytes(&mut nonce);
+        let router = Router::new(gateway, port, nonce);
+        let mapping = router.open().await?;
+        self.iroh.add_external_addr(mapping.outer.into()).await;
+        tokio::spawn(keep_port(self.iroh.clone(), router, mapping));
+        Ok(mapping.outer.into())
+    }
+
     /// Waits until the peer dials. Others are turned away, and keep nobody waiting.
     ///
     /// # Errors
@@ -330,6 +359,28 @@ impl Drop for Endpoint {
         let iroh = self.iroh.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { iroh.close().await });
+        }
+    }
+}
+
+/// Asks for the port again at half time, and gives it back at the end.
+async fn keep_port(endpoint: iroh::Endpoint, router: Router, mut mapping: Mapping) {
+    let mut closed = std::pin::pin!(endpoint.closed());
+    loop {
+        tokio::select! {
+            _ = &mut closed => return router.give_back().await,
+            () = tokio::time::sleep(mapping.lifetime / 2) => {}
+        }
+        match router.open().await {
+            Ok(again) => {
+                if again.outer != mapping.outer {
+                    endpoint.remove_external_addr(&mapping.outer.into()).await;
+                    endpoint.add_external_addr(again.outer.into()).await;
+                }
+                mapping = again;
+            }
+            // Perhaps next time; the relay is there meanwhile.
+            Err(error) => tracing::debug!(%error, "the router did not open the port again"),
         }
     }
 }

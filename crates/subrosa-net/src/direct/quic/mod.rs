@@ -22,8 +22,10 @@ mod communicator;
 mod endpoint;
 mod handshake;
 mod link;
+mod mapping;
 mod relays;
 mod transport;
 
 pub use communicator::{QuicDialer, QuicListener};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointError, Peer, PeerId};
+pub use mapping::MappingError;

@@ -5,6 +5,7 @@ mod show;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand, ValueEnum};
 use subrosa_client::api::{Command as Request, DirectPolicy, Failure, FailureCode};
@@ -177,6 +178,9 @@ async fn dial(context: &Context, arguments: Dial) -> Outcome {
     let ticket: Ticket = to.parse().map_err(|error: subrosa_wire::TicketError| {
         Failure::usage("bad_ticket", format!("this is no ticket and no HOST:PORT: {error}"))
     })?;
+    if ticket.is_expired(now()) {
+        return Err(Failure::usage("expired_ticket", "the time of this ticket is over; ask for a fresh one"));
+    }
     let encryption = encryption.unwrap_or(ticket.encryption);
     meant(encryption, &common)?;
     let show = Show::new(context.out, encryption);
@@ -191,6 +195,11 @@ async fn dial(context: &Context, arguments: Dial) -> Outcome {
         _ => return Err(Failure::usage("other_transport", "the ticket is for the other transport")),
     };
     chat(show, communicator, encryption, pairing, common).await
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// No encryption only for who says so.
@@ -209,7 +218,8 @@ fn draw(context: &Context, show: &Show, ticket: &str, forced: bool) -> Outcome {
     }
     let code = qr::Code::of(ticket)?;
     if forced || qr::room().is_some_and(|room| code.fits(room)) {
-        return code.lines(qr::is_coloured()).iter().try_for_each(|line| context.out.line(line));
+        let marked = |line: &String| context.out.line(format!("{}{line}", show.mark()));
+        return code.lines(qr::is_coloured()).iter().try_for_each(marked);
     }
     if qr::room().is_some() {
         show.note("for a QR code (this terminal is too small to show all of it): --qr");
@@ -234,6 +244,7 @@ async fn chat(
     let chat = Chat::new(communicator, encryptor, console).pairing(pairing).files(folder, unasked);
     chat.run().await.map_err(|error| {
         let failure = show.unseen().unwrap_or_else(|| failure(&error));
+        let failure = Failure { message: format!("{}{}", show.mark(), failure.message), ..failure };
         // Who reads objects reads the end, too; if nobody reads any more, the exit code says so.
         let _unseen = show.failed(&failure);
         failure
