@@ -11,10 +11,10 @@
 //!    as a router would. Packets are QUIC, encrypted between the endpoints: the relay sees who talks with whom, when
 //!    and how much, and never what.
 //!
-//! `GET /ping` answers clients that measure the distance. [`discovery`] tells clients their address as the world sees it,
+//! `GET /ping` answers clients that measure the distance. `discovery` tells clients their address as the world sees it,
 //! over UDP on the same port number.
 //!
-//! Invariant: what a client can make the relay hold is bounded (see [`client`]), and what it can make it do a second too.
+//! Invariant: what a client can make the relay hold is bounded (see `client`), and what it can make it do a second too.
 //! Nothing is stored and nobody else is contacted; a relay that restarts with the same key is the same relay.
 
 mod access;

@@ -245,7 +245,7 @@ impl Endpoint {
         QuicWay { relay: self.relay.clone().map(|(link, _)| link.into()), addresses }
     }
 
-    /// Asks the router for a port, so that a peer behind a hard NAT reaches us directly, too; see [`mapping`]. It changes
+    /// Asks the router for a port, so that a peer behind a hard NAT reaches us directly, too (see `mapping`). It changes
     /// something at the router: only when the person agreed. Gives the outer address, which peers learn with the others. The
     /// port is given back when the endpoint closes.
     ///

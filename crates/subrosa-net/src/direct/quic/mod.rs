@@ -9,9 +9,9 @@
 //!
 //! 1. *Nobody else is contacted*: one relay, which the caller names, and the peer. No default relays, no lookup service, no
 //!    public DNS servers, no UPnP.
-//! 2. *The relay is who its link says*: TLS with the pinned Ed25519 key ([`relays`]).
+//! 2. *The relay is who its link says*: TLS with the pinned Ed25519 key (`relays`).
 //! 3. *The peer is who was dialled, or expected*: TLS 1.3 with the endpoint's Ed25519 key on both sides.
-//! 4. *Keys are agreed by X25519MLKEM768 and nothing less*, with the peer and with the relay ([`transport`]).
+//! 4. *Keys are agreed by X25519MLKEM768 and nothing less*, with the peer and with the relay (`transport`).
 //! 5. *Memory is bounded*: windows, waiting strangers, frames.
 //!
 //! Mind: an endpoint tells its addresses to whoever completes a handshake with it, before anybody can say no. So one that
