@@ -29,7 +29,8 @@ fn linked(server: &Server) -> ([Profile; 2], [Process; 2]) {
 
 fn texts(person: &Profile, chat: &str) -> Vec<(String, String)> {
     let rows = person.json(&["read", chat, "--all"]);
-    rows.iter().map(|row| (row["text"].as_str().unwrap().into(), row["via"].as_str().unwrap().into())).collect()
+    let field = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    rows.iter().map(|row| (field(row, "text"), field(row, "via"))).collect()
 }
 
 #[test]

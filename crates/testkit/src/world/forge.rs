@@ -56,11 +56,12 @@ pub(super) fn ghost_package(owner: &DirectoryEntry, rng: &mut SharedRng) -> Opti
     Some(DeviceKeyPackage { device_id: id.to_vec(), key_package })
 }
 
-/// A commit by which an uncertified device of some member enters, if the log ends at `head`.
+/// A commit by which an uncertified device of some member enters, if the log ends at `head` (wherever it ends, if none is
+/// given).
 pub(super) fn ghost_commit(
     server: &Connection,
     id: ConversationId,
-    head: u64,
+    head: Option<u64>,
     roles: &RoleLog,
     rng: &mut SharedRng,
 ) -> Option<Vec<u8>> {
@@ -73,7 +74,7 @@ pub(super) fn ghost_commit(
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .ok()?;
-    if end != head {
+    if head.is_some_and(|head| end != head) {
         return None;
     }
     let follower = Follower::load(&follower).ok()?;

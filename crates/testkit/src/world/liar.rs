@@ -202,7 +202,7 @@ impl World {
         let forged = deliver.entries.last().filter(|_| self.liar.rng.chance(20)).and_then(|last| {
             let id = ConversationId::from_slice(&deliver.conversation_id).ok()?;
             let store = self.server.database.look();
-            let message = forge::ghost_commit(store, id, last.sequence, &self.oracle.roles, &mut self.liar.rng)?;
+            let message = forge::ghost_commit(store, id, Some(last.sequence), &self.oracle.roles, &mut self.liar.rng)?;
             let key = self.liar.rng.bytes::<16>().to_vec();
             let entry = proto::LogEntry {
                 sequence: last.sequence + 1,

@@ -12,9 +12,9 @@ use subrosa_engine::api::Command;
 use subrosa_engine::{DirectPolicy, RoadId, RoadOrder};
 use subrosa_wire::proto::{QuicWay, RoadFrame, RoadMessage, road_frame};
 
-use super::oracle;
 use super::workload::Purpose;
 use super::{Event, World};
+use super::{forge, oracle};
 use crate::rng::SharedRng;
 
 /// One end of a link: whose, in which life of its program, and what that calls it.
@@ -155,6 +155,7 @@ impl World {
         let Some(link) = self.roads.links.get(&number) else { return };
         let (victim, said) = (link.ends[to], link.said[to].clone());
         let entries = oracle::handshakes(self.server.database.look()).unwrap_or_default();
+        let forged = self.commit_for(victim.node);
         let wrap = |message: Vec<u8>, number, series| {
             let said = RoadMessage { number, message, after: 0, series };
             Bytes::from(RoadFrame { body: Some(road_frame::Body::Message(said)) }.encode_to_vec())
@@ -162,7 +163,8 @@ impl World {
         let frame = match self.roads.rng.below(4) {
             0 => self.roads.rng.choose(&said).cloned(),
             1 => Some(Bytes::copy_from_slice(&self.roads.rng.bytes::<40>())),
-            _ => self.roads.rng.choose(&entries).map(|entry| wrap(entry.clone(), 1 << 40, 1 << 40)),
+            2 => self.roads.rng.choose(&entries).map(|entry| wrap(entry.clone(), 1 << 40, 1 << 40)),
+            _ => forged.map(|commit| wrap(commit, 1 << 40, 1 << 40)),
         };
         let (Some(frame), true) = (frame, self.lives(victim) && self.roads.of.contains_key(&victim)) else { return };
         self.note(|| {
@@ -179,6 +181,14 @@ impl World {
         if !after.is_empty() && before != after {
             self.violate(format!("device {} took a change of a group from a direct link", victim.node));
         }
+    }
+
+    /// A commit for the present epoch of a private chat of this device, that the server never saw.
+    fn commit_for(&mut self, node: usize) -> Option<Vec<u8>> {
+        let chats: Vec<_> = self.rows(node).into_iter().filter(|row| row.private && row.state == 4).collect();
+        let chat = self.roads.rng.choose(&chats)?.id;
+        let mut rng = self.roads.rng.clone();
+        forge::ghost_commit(self.server.database.look(), chat, None, &self.oracle.roles, &mut rng)
     }
 
     /// Nothing comes through any more; each side notices by itself.
