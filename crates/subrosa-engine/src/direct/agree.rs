@@ -8,7 +8,7 @@ use subrosa_types::{ConversationId, DeviceId, Timestamp};
 use subrosa_wire::proto::{self, DirectSignal, DirectSignals, QuicWay, RelayAddress, client_frame};
 use zeroize::Zeroizing;
 
-use super::{DirectPolicy, ROADS, Road, RoadId, RoadOrder, STEP_MS, State};
+use super::{ANSWER_MS, CALM_ENTRIES, DirectPolicy, ROADS, Road, RoadId, RoadOrder, STEP_MS, State};
 use crate::api::ChatKind;
 use crate::engine::{Engine, Output};
 use crate::fault::Outcome;
@@ -196,6 +196,9 @@ impl Engine {
         endpoint: [u8; 32],
         now: Timestamp,
     ) -> Outcome {
+        if self.direct.answered.get(&(row.id, from)).is_some_and(|until| *until > now) {
+            return Ok(());
+        }
         if let Some(id) = self.direct.road(row.id, from) {
             let asked = self.direct.roads.get(&id).is_some_and(|road| road.state == State::Asked);
             if asked && own < from {
@@ -207,6 +210,10 @@ impl Engine {
         if self.direct.roads.len() >= ROADS {
             return Ok(());
         }
+        if self.direct.answered.len() > CALM_ENTRIES {
+            self.direct.answered.retain(|_, until| *until > now);
+        }
+        self.direct.answered.insert((row.id, from), now.plus_millis(ANSWER_MS));
         let seed = Zeroizing::new(self.random());
         let id = self.add_road(row.id, from, name, seed, State::Passing, now);
         if let Some(road) = self.direct.roads.get_mut(&id) {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use prost::Message;
 use subrosa_crypto::ClaimedDevice;
 use subrosa_mls::{Kind, ProcessError, Processed};
+use subrosa_types::limits::APPLICATION_MESSAGE;
 use subrosa_types::{ConversationId, Epoch, IdempotencyKey, MessageId, Sequence, Timestamp};
 use subrosa_wire::proto::{
     MessageClass, MessageContext, RoadAcknowledged, RoadFrame, RoadMessage, RoadRefused, road_frame,
@@ -163,7 +164,10 @@ impl Engine {
         let Some(road) = self.direct.roads.get_mut(&id) else { return Ok(()) };
         road.until = now.plus_millis(IDLE_MS);
         let RoadMessage { number, message, after, series } = said;
-        if road.held.len() >= HELD || road.refused.is_some_and(|refused| series <= refused) {
+        if road.held.len() >= HELD
+            || message.len() > APPLICATION_MESSAGE
+            || road.refused.is_some_and(|refused| series <= refused)
+        {
             self.refuse_series(id, number, series);
             return Ok(());
         }

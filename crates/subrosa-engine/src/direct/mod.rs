@@ -46,12 +46,14 @@ const PAUSE_MS: i64 = 1_000;
 /// Milliseconds for which links carry messages while the server is away: a revoked device is not known to be one until it
 /// is back.
 const WITHOUT_SERVER_MS: i64 = 10 * 60_000;
+/// Milliseconds after an answer within which the same device gets no other one: each costs an endpoint.
+const ANSWER_MS: i64 = 5_000;
 /// Links at a time.
 const ROADS: usize = 64;
 /// Devices that are remembered as asked.
 const CALM_ENTRIES: usize = 4096;
 /// Messages of one link that wait for the log.
-const HELD: usize = 16;
+const HELD: usize = 8;
 
 /// When this account makes direct links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -171,11 +173,15 @@ pub struct Direct {
     wished: BTreeSet<ConversationId>,
     /// Devices that are not asked again before then, and how often they were asked in vain.
     calm: BTreeMap<(ConversationId, DeviceId), (Timestamp, u32)>,
+    /// Devices that were answered, and are not answered again before then.
+    answered: BTreeMap<(ConversationId, DeviceId), Timestamp>,
     /// Conversations that stay with the log until then.
     paused: BTreeMap<ConversationId, Timestamp>,
     flights: BTreeMap<IdempotencyKey, Flight>,
     /// How long a peer said that a log is, where the server was asked for it.
     heads_asked: BTreeMap<ConversationId, u64>,
+    /// When this was last looked at: what was due before is not waited for.
+    looked: Timestamp,
     /// When the server was last there.
     server_seen: Timestamp,
     /// How far the server's clock is ahead of this device's.
@@ -192,7 +198,7 @@ impl Direct {
                 && self.wished.contains(conversation)
                 && self.road(*conversation, *device).is_none()
         });
-        let again = again.map(|(_, (until, _))| *until).filter(|until| *until > self.server_seen);
+        let again = again.map(|(_, (until, _))| *until).filter(|until| *until > self.looked);
         roads.chain(held).chain(flights).chain(self.paused.values().copied()).chain(again).min()
     }
 
@@ -203,10 +209,11 @@ impl Direct {
             .values_mut()
             .flat_map(|road| std::iter::once(&mut road.until).chain(road.held.iter_mut().map(|held| &mut held.until)));
         let flights = self.flights.values_mut().map(|flight| &mut flight.until);
-        let calm = self.calm.values_mut().map(|(until, _)| until);
+        let calm = self.calm.values_mut().map(|(until, _)| until).chain(self.answered.values_mut());
         for at in roads.chain(flights).chain(calm).chain(self.paused.values_mut()) {
             *at = at.plus_millis(-milliseconds);
         }
+        self.looked = self.looked.plus_millis(-milliseconds);
         self.server_seen = self.server_seen.plus_millis(-milliseconds);
         self.server_ahead += milliseconds;
     }
@@ -243,7 +250,10 @@ impl Direct {
     }
 
     pub(crate) fn waiting_in_memory(&self) -> usize {
-        self.roads.values().map(|road| road.held.len()).sum::<usize>() + self.flights.len() + self.calm.len()
+        self.roads.values().map(|road| road.held.len()).sum::<usize>()
+            + self.flights.len()
+            + self.calm.len()
+            + self.answered.len()
     }
 
     fn road(&self, conversation: ConversationId, device: DeviceId) -> Option<RoadId> {
@@ -278,6 +288,7 @@ impl Engine {
 
     /// Makes what is missing, gives up what took too long, and takes in what the log has caught up with.
     pub(crate) fn drive_direct(&mut self, now: Timestamp) -> Outcome {
+        self.direct.looked = now;
         if self.session.is_online() {
             self.direct.server_seen = now;
         }

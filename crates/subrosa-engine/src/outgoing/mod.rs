@@ -27,11 +27,15 @@ const PROPOSAL_STEP_MS: i64 = 1_500;
 /// And at most so long.
 const PROPOSAL_MAX_MS: i64 = 15_000;
 
+/// Milliseconds without an answer after which nothing more is appended behind what is under way: it may have been refused for
+/// now, and the server keeps what is behind it back for ten seconds only.
+const SILENCE_MS: i64 = 3_000;
+
 /// What is under way on this connection.
 #[derive(Default)]
 pub struct Outgoing {
-    /// Appends without answer.
-    appends: BTreeMap<IdempotencyKey, ConversationId>,
+    /// Appends without answer, and when they were made.
+    appends: BTreeMap<IdempotencyKey, (ConversationId, Timestamp)>,
     /// Commits without answer.
     commits: BTreeSet<IdempotencyKey>,
     /// Key packages that came and are not used yet.
@@ -86,6 +90,15 @@ impl Outgoing {
         for at in self.holds.values_mut().chain(self.proposals.values_mut()) {
             *at = at.plus_millis(-milliseconds);
         }
+        for (_, at) in self.appends.values_mut() {
+            *at = at.plus_millis(-milliseconds);
+        }
+    }
+
+    /// Whether something is under way in this conversation; `Some(true)`: and the server has been silent about it for long.
+    fn under_way(&self, conversation: ConversationId, now: Timestamp) -> Option<bool> {
+        let made = self.appends.values().filter(|(of, _)| *of == conversation).map(|(_, at)| *at).min();
+        made.map(|at| now.millis_since(at) > SILENCE_MS)
     }
 
     pub(crate) fn accepted(&mut self, key: IdempotencyKey) {
@@ -126,7 +139,7 @@ impl Outgoing {
 
     /// Nothing can be sent in this conversation any more.
     pub(crate) fn blocked(&mut self, conversation: ConversationId) {
-        self.appends.retain(|_, of| *of != conversation);
+        self.appends.retain(|_, (of, _)| *of != conversation);
         self.settled(conversation);
         self.holds.remove(&conversation);
     }

@@ -49,10 +49,11 @@ impl Engine {
             return Ok(());
         }
         let next = outbox::first(&self.connection, conversation, WINDOW)?;
-        if !self.outgoing.appends.values().any(|of| *of == conversation) && self.goes_direct(&row, now)? {
+        let appending = self.outgoing.under_way(conversation, now);
+        if appending.is_none() && self.goes_direct(&row, now)? {
             return self.drive_flights(&row, next, epoch, now);
         }
-        if self.is_in_flight(conversation) || !self.session.is_online() {
+        if self.is_in_flight(conversation) || !self.session.is_online() || appending == Some(true) {
             return Ok(());
         }
         let is_under_way = |intent: &Intent| self.outgoing.appends.contains_key(&intent.key);
@@ -77,7 +78,7 @@ impl Engine {
             #[cfg(feature = "planted-faults")]
             let key =
                 if self.config.faults.forget_idempotency_key { IdempotencyKey::from_bytes(self.random()) } else { key };
-            self.outgoing.appends.insert(intent.key, conversation);
+            self.outgoing.appends.insert(intent.key, (conversation, now));
             let append = proto::Append {
                 conversation_id: conversation.to_vec(),
                 message: message.into(),

@@ -455,6 +455,8 @@ fn what_cannot_be_dialled_is_said_with_what_to_do() {
     start(&["dial", &ticket, "--transport", "quic"]).finish().refused(1);
     start(&["listen", "--listen", "127.0.0.1:0"]).finish().refused(1);
     start(&["listen", "--transport", "tcp", "--relay", "subrosa://a:1/b"]).finish().refused(1);
+    start(&["listen", "--transport", "tcp", "--open-port"]).finish().refused(1);
+    start(&["dial", &ticket, "--open-port"]).finish().refused(1);
     start(&["listen", "--transport", "tcp", "--accept-files", "/nowhere/at/all"]).finish().refused(1);
     drop(alice);
     start(&["dial", &ticket]).finish().refused(3);

@@ -74,10 +74,20 @@ impl World {
     pub(super) fn follow(&mut self, index: usize) {
         if self.roads.used {
             self.command(index, Command::Follow, Purpose::Other);
-            if self.roads.rng.chance(20) && !self.healing {
-                let policy = if self.roads.rng.chance(50) { DirectPolicy::Never } else { DirectPolicy::Contacts };
+            if self.healing {
+                self.want_no_more_than_needed(index);
+            } else if self.roads.rng.chance(30) {
+                let all = [DirectPolicy::Never, DirectPolicy::Contacts, DirectPolicy::Always];
+                let policy = self.roads.rng.choose(&all).copied().unwrap_or_default();
                 self.command(index, Command::Direct { policy: Some(policy) }, Purpose::Other);
             }
+        }
+    }
+
+    /// Who wants links always never comes to rest.
+    pub(super) fn want_no_more_than_needed(&mut self, index: usize) {
+        if self.roads.used {
+            self.command(index, Command::Direct { policy: Some(DirectPolicy::Contacts) }, Purpose::Other);
         }
     }
 
@@ -131,7 +141,9 @@ impl World {
     fn send_on_road(&mut self, end: End, frame: Bytes) {
         let Some(number) = self.roads.of.get(&end).copied() else { return };
         let lost = !self.healing && self.roads.rng.rarely(12);
-        let delay = self.network.delay();
+        // Between two machines it is never far.
+        let delay =
+            if self.roads.rng.chance(5) { self.roads.rng.between(100, 4_000) } else { self.roads.rng.between(1, 60) };
         let now = self.clock.now();
         let Some(link) = self.roads.links.get_mut(&number).filter(|link| !link.dead) else { return };
         if lost {

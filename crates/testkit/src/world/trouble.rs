@@ -171,6 +171,9 @@ impl World {
         }
         // A process that was configured to lie is replaced by one that does not.
         self.crash_server();
+        for node in 0..self.nodes.len() {
+            self.want_no_more_than_needed(node);
+        }
         for session in self.network.ids() {
             self.device_sees_end(session, "the network is repaired");
             self.forget_session(session);

@@ -13,6 +13,7 @@ use subrosa_direct::{
     Chat, ChatError, Communicator, CommunicatorError, Encryption, Encryptor, Invitation, Pairing, RelayLink, Ticket,
     Way, encryptor, quic, tcp,
 };
+use subrosa_net::direct::quic::Endpoint;
 use subrosa_wire::proto::DirectRefusalCode;
 use subrosa_wire::ticket::{SCHEME, is_address};
 
@@ -75,6 +76,10 @@ struct Common {
     /// Allow `pseudo`, which is no encryption at all: everybody on the way reads and changes what is said
     #[arg(long)]
     danger_no_encryption: bool,
+    /// Ask the router at home to open a port for as long as the chat lasts (PCP): helps when the other side is behind a hard
+    /// NAT (quic)
+    #[arg(long)]
+    open_port: bool,
 }
 
 /// `subrosa direct listen`.
@@ -134,6 +139,7 @@ async fn listen(context: &Context, arguments: Listen) -> Outcome {
     let invitation = Invitation::generate();
     let (communicator, way): (Box<dyn Communicator>, Way) = match (transport, relay, listen) {
         (Transport::Tcp, Some(_), _) => return Err(Failure::usage("no_relay", "a relay is for --transport quic")),
+        (Transport::Tcp, None, _) if common.open_port => return Err(no_port_for_tcp()),
         (Transport::Quic, _, Some(_)) => return Err(Failure::usage("no_listen", "--listen is for --transport tcp")),
         (Transport::Tcp, None, listen) => {
             let address = listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
@@ -145,7 +151,11 @@ async fn listen(context: &Context, arguments: Listen) -> Outcome {
             if relay.is_none() {
                 show.note("without --relay only somebody in the same network can dial");
             }
-            let (listener, way) = quic::listen(&invitation, relay).await.map_err(|error| failure(&error.into()))?;
+            let (listener, mut way) = quic::listen(&invitation, relay).await.map_err(|error| failure(&error.into()))?;
+            if common.open_port {
+                open_port(&show, listener.endpoint()).await;
+                way = Way::Quic(listener.endpoint().way());
+            }
             (Box::new(listener), way)
         }
     };
@@ -169,6 +179,9 @@ async fn dial(context: &Context, arguments: Dial) -> Outcome {
                 "quic needs a ticket: an address alone does not say who is dialled",
             ));
         }
+        if common.open_port {
+            return Err(no_port_for_tcp());
+        }
         let encryption = encryption.unwrap_or(Encryption::Mls);
         meant(encryption, &common)?;
         let show = Show::new(context.out, encryption);
@@ -186,15 +199,32 @@ async fn dial(context: &Context, arguments: Dial) -> Outcome {
     let show = Show::new(context.out, encryption);
     let pairing = Pairing::invited(&ticket).map_err(|error| Failure::usage("bad_ticket", error.to_string()))?;
     let communicator: Box<dyn Communicator> = match (&ticket.way, transport) {
+        (Way::Tcp(_), None | Some(Transport::Tcp)) if common.open_port => return Err(no_port_for_tcp()),
         (Way::Tcp(addresses), None | Some(Transport::Tcp)) => {
             Box::new(tcp::TcpDialer::to(addresses).map_err(|error| failure(&error.into()))?)
         }
         (Way::Quic(_), None | Some(Transport::Quic)) => {
-            Box::new(quic::dial(&pairing, &ticket).await.map_err(|error| failure(&error.into()))?)
+            let dialer = quic::dial(&pairing, &ticket).await.map_err(|error| failure(&error.into()))?;
+            if common.open_port {
+                open_port(&show, dialer.endpoint()).await;
+            }
+            Box::new(dialer)
         }
         _ => return Err(Failure::usage("other_transport", "the ticket is for the other transport")),
     };
     chat(show, communicator, encryption, pairing, common).await
+}
+
+fn no_port_for_tcp() -> Failure {
+    Failure::usage("no_port", "--open-port is for --transport quic")
+}
+
+/// Asks the router for a port. Without one the link may be relayed, and nothing worse.
+async fn open_port(show: &Show, endpoint: &Endpoint) {
+    match endpoint.open_port().await {
+        Ok(_address) => show.note("the router opened a port for this chat"),
+        Err(error) => show.note(format!("the router opened no port ({error}); the link may be relayed")),
+    }
 }
 
 fn now() -> i64 {
