@@ -195,9 +195,21 @@ impl Engine {
         Ok(None)
     }
 
+    /// A time that the server tells: it may say what it likes, and what is stored and shown is a year of four digits.
+    pub(crate) const fn told_time(at: i64) -> Timestamp {
+        const LAST: i64 = 253_402_300_799_999;
+        Timestamp(if at < 0 {
+            0
+        } else if at > LAST {
+            LAST
+        } else {
+            at
+        })
+    }
+
     /// Milliseconds of this input, for what is stored with a time of its own.
     pub(crate) const fn clamp_sent_at(sent_at: Timestamp, received_at: Timestamp) -> Timestamp {
         // A sender's clock may be wrong; a day ahead is shown as it was received.
-        if sent_at.0 > received_at.0 + 86_400_000 { received_at } else { sent_at }
+        if sent_at.0 > received_at.0.saturating_add(86_400_000) { received_at } else { sent_at }
     }
 }

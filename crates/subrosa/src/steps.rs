@@ -1,10 +1,19 @@
 //! `-v`: the steps, on standard error. Nothing that is logged anywhere has content, names or secrets in it.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::terminal;
+
+/// What stands in front of every step.
+static MARK: OnceLock<&str> = OnceLock::new();
+
+/// From now on every step begins with this. Only the first call counts.
+pub fn mark(mark: &'static str) {
+    let _marked_already = MARK.set(mark);
+}
 
 /// Shows warnings; with `-v` the steps as well, with `-vv` everything of our own crates.
 pub fn show(verbose: u8) {
@@ -56,7 +65,11 @@ impl Drop for Step {
     fn drop(&mut self) {
         let line = String::from_utf8_lossy(&self.0);
         let line = line.trim_end();
-        if !line.is_empty() && !terminal::print_above(line) {
+        if line.is_empty() {
+            return;
+        }
+        let line = &format!("{}{line}", MARK.get().unwrap_or(&""));
+        if !terminal::print_above(line) {
             eprintln!("{line}");
         }
     }

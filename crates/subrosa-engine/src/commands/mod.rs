@@ -175,7 +175,7 @@ impl Engine {
                 running.ended = self.session.ended;
                 self.run(id, &running.command.clone(), now)
             }
-            Step::AwaitSync if self.goes_without_server(&running.command.clone(), now)? => {
+            Step::AwaitSync if self.goes_without_server(&running.command.clone())? => {
                 running.deadline = now.plus_millis(RUN_MS);
                 self.run(id, &running.command.clone(), now)
             }
@@ -199,9 +199,9 @@ impl Engine {
     }
 
     /// A message that links carry does not wait for a server that is away.
-    fn goes_without_server(&mut self, command: &Command, now: Timestamp) -> Outcome<bool> {
+    fn goes_without_server(&mut self, command: &Command) -> Outcome<bool> {
         match command {
-            Command::Send { to, .. } if !self.session.is_online() => self.reaches_directly(to, now),
+            Command::Send { to, .. } if !self.session.is_online() => self.reaches_directly(to),
             _ => Ok(false),
         }
     }

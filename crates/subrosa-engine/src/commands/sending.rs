@@ -210,10 +210,10 @@ impl Engine {
     }
 
     /// Whether a text to this chat would go over links now, whatever the server does.
-    pub(super) fn reaches_directly(&mut self, to: &Target, now: Timestamp) -> Outcome<bool> {
+    pub(super) fn reaches_directly(&mut self, to: &Target) -> Outcome<bool> {
         let Target::Person(name) = to else { return Ok(false) };
         match self.private_chat(name)? {
-            Ok(Some(row)) => self.goes_direct(&row, now),
+            Ok(Some(row)) => self.goes_direct(&row),
             Ok(None) | Err(_) => Ok(false),
         }
     }

@@ -8,12 +8,14 @@ use subrosa_types::{ConversationId, DeviceId, Timestamp};
 use subrosa_wire::proto::{self, DirectSignal, DirectSignals, QuicWay, RelayAddress, client_frame};
 use zeroize::Zeroizing;
 
-use super::{ANSWER_MS, CALM_ENTRIES, DirectPolicy, ROADS, Road, RoadId, RoadOrder, STEP_MS, State};
+use super::{ANSWER_MS, CALM_ENTRIES, DirectPolicy, FULL_BUCKET, ROADS, Road, RoadId, RoadOrder, STEP_MS, State};
 use crate::api::ChatKind;
+use crate::content::Content;
 use crate::engine::{Engine, Output};
 use crate::fault::Outcome;
 use crate::requests::Pending;
 use crate::store::conversations::{self, Conversation, ConversationState};
+use crate::store::outbox::Intent;
 use crate::store::profile;
 
 /// A question or answer that the server kept for longer than this, in milliseconds, is from somebody who waits no longer.
@@ -73,7 +75,7 @@ impl Engine {
     }
 
     /// Whether this account shows its address to the devices of this chat.
-    fn may_link(&mut self, row: &Conversation) -> Outcome<bool> {
+    pub(super) fn may_link(&mut self, row: &Conversation) -> Outcome<bool> {
         Ok(self.direct.followed
             && self.direct.policy != DirectPolicy::Never
             && row.kind == ChatKind::Private
@@ -157,6 +159,8 @@ impl Engine {
             series: 0,
             refused: None,
             held,
+            head_asked: 0,
+            allowed: (FULL_BUCKET, now),
         };
         self.direct.roads.insert(id, road);
         id
@@ -242,6 +246,17 @@ impl Engine {
         self.ask_for_pass(id);
     }
 
+    /// Whether an intent is a question or answer about links that are none any more: a restart, another connection, or
+    /// somebody who wants no links was in between. Nobody may learn an address by it now.
+    pub(crate) fn is_stale_signal(&self, intent: &Intent) -> bool {
+        let Some(bytes) = Content::decode(&intent.content).ok().filter(|_| !intent.shown).and_then(|it| it.direct)
+        else {
+            return false;
+        };
+        let known = |signal: &DirectSignal| self.direct.roads.values().any(|road| road.name[..] == signal.road[..]);
+        DirectSignals::decode(bytes.as_slice()).is_ok_and(|signals| !signals.signals.iter().any(known))
+    }
+
     fn ask_for_pass(&mut self, id: RoadId) {
         let Some(road) = self.direct.roads.get(&id) else { return };
         let endpoint = SigningKey::from_seed(&road.seed).public().to_vec();
@@ -255,8 +270,9 @@ impl Engine {
         let Some(road) = self.direct.roads.get_mut(&id) else { return };
         let (State::Passing, Some(peer)) = (&road.state, road.peer) else { return };
         let relay = match (relay, server) {
-            (Some(relay), Some((host, port))) if relay.host.is_empty() => Some(RelayAddress { host, port, ..relay }),
-            (relay, _) => relay,
+            // The server's own, by the way that leads to the server: it does not choose whom this device contacts.
+            (Some(relay), Some((host, port))) => Some(RelayAddress { host, port, ..relay }),
+            _ => None,
         };
         road.until = now.plus_millis(STEP_MS);
         let seed = road.seed.clone();

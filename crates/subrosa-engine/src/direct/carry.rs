@@ -7,13 +7,13 @@ use bytes::Bytes;
 use prost::Message;
 use subrosa_crypto::ClaimedDevice;
 use subrosa_mls::{Kind, ProcessError, Processed};
-use subrosa_types::limits::APPLICATION_MESSAGE;
+use subrosa_types::limits::{self, APPLICATION_MESSAGE};
 use subrosa_types::{ConversationId, Epoch, IdempotencyKey, MessageId, Sequence, Timestamp};
 use subrosa_wire::proto::{
     MessageClass, MessageContext, RoadAcknowledged, RoadFrame, RoadMessage, RoadRefused, road_frame,
 };
 
-use super::{CONFIRM_MS, Flight, HELD, Held, IDLE_MS, PAUSE_MS, RoadId, RoadOrder, State, WITHOUT_SERVER_MS};
+use super::{CONFIRM_MS, FULL_BUCKET, Flight, HELD, Held, IDLE_MS, PAUSE_MS, RoadId, RoadOrder, State};
 use crate::api::{ChatKind, Via};
 use crate::engine::{Engine, Output};
 use crate::fault::{Fault, Outcome};
@@ -33,12 +33,8 @@ enum Taken {
 
 impl Engine {
     /// Whether what waits in this conversation goes over links now.
-    pub(crate) fn goes_direct(&mut self, row: &Conversation, now: Timestamp) -> Outcome<bool> {
-        if row.kind != ChatKind::Private
-            || self.direct.roads.is_empty()
-            || self.direct.paused.contains_key(&row.id)
-            || now.millis_since(self.direct.server_seen) > WITHOUT_SERVER_MS
-        {
+    pub(crate) fn goes_direct(&mut self, row: &Conversation) -> Outcome<bool> {
+        if row.kind != ChatKind::Private || self.direct.roads.is_empty() || self.direct.paused.contains_key(&row.id) {
             return Ok(false);
         }
         let devices = self.other_devices(row.id)?;
@@ -138,7 +134,23 @@ impl Engine {
         if self.direct.roads.get(&id).is_none_or(|road| road.state != State::Up) {
             return Ok(());
         }
-        match RoadFrame::decode(frame.as_ref()).map(|frame| frame.body) {
+        let body = RoadFrame::decode(frame.as_ref()).map(|frame| frame.body);
+        // What answers a message of ours is as frequent as we are; the rest keeps to what the server would allow.
+        let answers = match &body {
+            Ok(Some(road_frame::Body::Acknowledged(it))) => self.is_waited_for(id, it.number),
+            Ok(Some(road_frame::Body::Refused(it))) => self.is_waited_for(id, it.number),
+            _ => false,
+        };
+        if !answers && !self.take_token(id, now) {
+            return match body {
+                Ok(Some(road_frame::Body::Message(said))) => {
+                    self.refuse_series(id, said.number, said.series);
+                    Ok(())
+                }
+                _ => self.break_road(id, "it sent too much", now),
+            };
+        }
+        match body {
             Ok(Some(road_frame::Body::Message(said))) => self.hold(id, said, now),
             Ok(Some(road_frame::Body::Acknowledged(ack))) => self.take_acknowledgement(id, ack.number),
             Ok(Some(road_frame::Body::Refused(refused))) => {
@@ -155,6 +167,20 @@ impl Engine {
         }
     }
 
+    fn is_waited_for(&self, id: RoadId, number: u64) -> bool {
+        self.direct.flights.values().any(|flight| flight.waiting.get(&id) == Some(&number))
+    }
+
+    fn take_token(&mut self, id: RoadId, now: Timestamp) -> bool {
+        let Some(road) = self.direct.roads.get_mut(&id) else { return false };
+        let (left, at) = road.allowed;
+        let since = u64::try_from(now.millis_since(at)).unwrap_or(0);
+        let left = left.saturating_add(since.saturating_mul(limits::MESSAGES_PER_SECOND.into())).min(FULL_BUCKET);
+        let taken = left.checked_sub(1_000);
+        road.allowed = (taken.unwrap_or(left), now);
+        taken.is_some()
+    }
+
     fn break_road(&mut self, id: RoadId, why: &'static str, now: Timestamp) -> Outcome {
         self.warn("direct_refused", format!("a direct link was ended because {why}; messages go through the server"));
         self.close_road(id, now)
@@ -162,7 +188,6 @@ impl Engine {
 
     fn hold(&mut self, id: RoadId, said: RoadMessage, now: Timestamp) -> Outcome {
         let Some(road) = self.direct.roads.get_mut(&id) else { return Ok(()) };
-        road.until = now.plus_millis(IDLE_MS);
         let RoadMessage { number, message, after, series } = said;
         if road.held.len() >= HELD
             || message.len() > APPLICATION_MESSAGE
@@ -193,7 +218,7 @@ impl Engine {
                 #[cfg(feature = "planted-faults")]
                 let behind = behind && !self.config.faults.take_direct_early;
                 if behind && until > now {
-                    self.hear_of(conversation, after);
+                    self.hear_of(id, conversation, after);
                     break;
                 }
                 let Some(held) = self.direct.roads.get_mut(&id).and_then(|road| road.held.pop_front()) else { break };
@@ -204,6 +229,9 @@ impl Engine {
                 };
                 match taken {
                     Taken::Kept => {
+                        if let Some(road) = self.direct.roads.get_mut(&id) {
+                            road.until = now.plus_millis(IDLE_MS);
+                        }
                         let number = held.number;
                         self.send_on_road(id, road_frame::Body::Acknowledged(RoadAcknowledged { number }));
                     }
@@ -223,13 +251,14 @@ impl Engine {
     }
 
     /// The log is as long as this, says somebody who may say what they like: it is only asked for.
-    fn hear_of(&mut self, conversation: ConversationId, after: u64) {
+    fn hear_of(&mut self, id: RoadId, conversation: ConversationId, after: u64) {
         let known = self.sync.heads.get(&conversation).copied().unwrap_or(0);
         if self.session.is_online() && known < after && !self.requests.has(&crate::requests::Pending::Heads) {
             use subrosa_wire::proto::{ListConversations, client_frame};
-            let asked = self.direct.heads_asked.entry(conversation).or_default();
-            if *asked < after {
-                *asked = after;
+            let Some(road) = self.direct.roads.get_mut(&id) else { return };
+            let asked = road.head_asked;
+            road.head_asked = after.max(asked);
+            if asked < after {
                 self.request(
                     client_frame::Request::ListConversations(ListConversations {}),
                     crate::requests::Pending::Heads,

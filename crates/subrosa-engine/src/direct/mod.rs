@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use subrosa_types::{ConversationId, DeviceId, Epoch, IdempotencyKey, Timestamp};
+use subrosa_types::{ConversationId, DeviceId, Epoch, IdempotencyKey, Timestamp, limits};
 use subrosa_wire::proto::{QuicWay, RelayAddress};
 use zeroize::Zeroizing;
 
@@ -48,6 +48,9 @@ const PAUSE_MS: i64 = 1_000;
 const WITHOUT_SERVER_MS: i64 = 10 * 60_000;
 /// Milliseconds after an answer within which the same device gets no other one: each costs an endpoint.
 const ANSWER_MS: i64 = 5_000;
+/// Frames that may come over a link at once, in thousandths; a thousandth of [`limits::MESSAGES_PER_SECOND`] comes back each
+/// millisecond.
+const FULL_BUCKET: u64 = limits::MESSAGE_BURST as u64 * 1_000;
 /// Links at a time.
 const ROADS: usize = 64;
 /// Devices that are remembered as asked.
@@ -148,6 +151,10 @@ struct Road {
     /// The last series of the other side in which something was refused.
     refused: Option<u64>,
     held: VecDeque<Held>,
+    /// How long its peer said that the log is, where the server was asked for it.
+    head_asked: u64,
+    /// Frames that may come now, in thousandths, and when that was counted.
+    allowed: (u64, Timestamp),
 }
 
 /// A message under way on links.
@@ -178,8 +185,6 @@ pub struct Direct {
     /// Conversations that stay with the log until then.
     paused: BTreeMap<ConversationId, Timestamp>,
     flights: BTreeMap<IdempotencyKey, Flight>,
-    /// How long a peer said that a log is, where the server was asked for it.
-    heads_asked: BTreeMap<ConversationId, u64>,
     /// When this was last looked at: what was due before is not waited for.
     looked: Timestamp,
     /// When the server was last there.
@@ -199,7 +204,9 @@ impl Direct {
                 && self.road(*conversation, *device).is_none()
         });
         let again = again.map(|(_, (until, _))| *until).filter(|until| *until > self.looked);
-        roads.chain(held).chain(flights).chain(self.paused.values().copied()).chain(again).min()
+        let without_server = self.server_seen.plus_millis(WITHOUT_SERVER_MS);
+        let without_server = (!self.roads.is_empty() && without_server > self.looked).then_some(without_server);
+        roads.chain(without_server).chain(held).chain(flights).chain(self.paused.values().copied()).chain(again).min()
     }
 
     /// The clock was set back.
@@ -215,7 +222,7 @@ impl Direct {
         }
         self.looked = self.looked.plus_millis(-milliseconds);
         self.server_seen = self.server_seen.plus_millis(-milliseconds);
-        self.server_ahead += milliseconds;
+        self.server_ahead = self.server_ahead.saturating_add(milliseconds);
     }
 
     /// What the server's clock shows.
@@ -296,6 +303,9 @@ impl Engine {
         for (id, late) in self.late_roads(now) {
             tracing::info!("a direct link is given up: {late}");
             self.close_road(id, now)?;
+        }
+        if now.millis_since(self.direct.server_seen) > WITHOUT_SERVER_MS {
+            self.close_roads(now)?;
         }
         self.check_roads(now)?;
         self.drive_held(now)?;
@@ -380,11 +390,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the links to devices that are not in their conversation any more: looked at once an epoch.
+    /// Ends the links to devices that are not in their conversation any more (looked at once an epoch), or whose chat may
+    /// have none any more.
     fn check_roads(&mut self, now: Timestamp) -> Outcome {
         let roads: Vec<_> =
             self.direct.roads.iter().map(|(id, road)| (*id, road.conversation, road.device, road.checked)).collect();
         for (id, conversation, device, checked) in roads {
+            let allowed = match conversations::load(&self.connection, conversation)? {
+                Some(row) => self.may_link(&row)?,
+                None => false,
+            };
+            if !allowed {
+                self.close_road(id, now)?;
+                continue;
+            }
             let epoch = self.group(conversation)?.map(subrosa_mls::Group::epoch);
             if epoch.is_some() && epoch == checked {
                 continue;

@@ -119,7 +119,7 @@ impl Engine {
         for entry in entries {
             self.raise_head(conversation, entry.sequence);
             let place = Place::Entry {
-                at: Timestamp(entry.at),
+                at: Self::told_time(entry.at),
                 message: entry.message,
                 key: IdempotencyKey::from_slice(&entry.idempotency_key).ok(),
             };
@@ -170,6 +170,7 @@ impl Engine {
         at: Timestamp,
     ) {
         self.raise_head(conversation, sequence.0);
+        let at = Self::told_time(at.0);
         let buffer = self.sync.logs.entry(conversation).or_default();
         buffer.remove(sequence.0);
         buffer.insert(sequence.0, Place::Own { at, key });

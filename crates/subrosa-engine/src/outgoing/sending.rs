@@ -48,9 +48,17 @@ impl Engine {
         if !self.all_certified(conversation, epoch)? {
             return Ok(());
         }
+        let under_way = |engine: &Self, intent: &Intent| {
+            engine.outgoing.appends.contains_key(&intent.key) || engine.direct.carries(intent.key)
+        };
         let next = outbox::first(&self.connection, conversation, WINDOW)?;
+        let (stale, next): (Vec<_>, Vec<_>) =
+            next.into_iter().partition(|intent| !under_way(self, intent) && self.is_stale_signal(intent));
+        for intent in stale {
+            outbox::remove(&self.connection, intent.key)?;
+        }
         let appending = self.outgoing.under_way(conversation, now);
-        if appending.is_none() && self.goes_direct(&row, now)? {
+        if appending.is_none() && self.goes_direct(&row)? {
             return self.drive_flights(&row, next, epoch, now);
         }
         if self.is_in_flight(conversation) || !self.session.is_online() || appending == Some(true) {

@@ -313,7 +313,7 @@ impl Engine {
             }
         };
         self.session.state = State::Proving;
-        self.direct.server_clock(Timestamp(hello.server_time), now);
+        self.direct.server_clock(Self::told_time(hello.server_time), now);
         let request = match (&self.session.purpose, &self.profile) {
             (Purpose::Device, Some(profile)) => {
                 let signature = channel.sign_login(profile.device, &profile.device_key).to_vec();

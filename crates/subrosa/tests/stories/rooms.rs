@@ -219,6 +219,21 @@ fn programs_get_one_object_a_line_and_a_pipe_ends_when_all_is_said() {
     assert!(all.iter().any(|object| object["event"] == "joined" && object["name"] == "bob"), "{all:?}");
 }
 
+#[test]
+fn exit_in_a_pipe_leaves_after_everything_before_it_was_said() {
+    let server = Server::start();
+    let mut alice = guest(&server, "alice");
+    alice.say("/names");
+    alice.expect_text("1 in the room: alice");
+    let lines: Vec<String> = (0..8).map(|number| format!("line {number} before the end")).collect();
+    let input = format!("{}\nEXIT\nbehind it\n", lines.join("\n"));
+    server.profile("bob").run_with(&["room", "-s", server.link(), "-u", "bob"], input).succeeded();
+    alice.expect_text("* bob left");
+    let heard = alice.lines();
+    assert!(lines.iter().all(|line| heard.iter().any(|shown| shown.ends_with(line))), "{heard:?}");
+    assert!(!heard.iter().any(|shown| shown.contains("behind it")), "{heard:?}");
+}
+
 fn objects_of(process: Process) -> Vec<Value> {
     objects(&process.finish().succeeded().stdout)
 }

@@ -27,7 +27,9 @@ pub struct Show {
 impl Show {
     /// For a chat with this encryption.
     pub fn new(out: Output, encryption: Encryption) -> Self {
-        Self { out, encryption, unseen: Arc::default() }
+        let show = Self { out, encryption, unseen: Arc::default() };
+        crate::steps::mark(show.mark());
+        show
     }
 
     /// Where it goes.

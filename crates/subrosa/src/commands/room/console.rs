@@ -87,10 +87,8 @@ impl Console {
                 },
                 line = typed.recv(), if listening => match line {
                     Some(Typed::Line(line)) => {
-                        if !self.take(&line).await? {
-                            self.leave(&mut notices).await;
-                            return Ok(());
-                        }
+                        // What was typed before is said first.
+                        input = self.take(&line).await?;
                     }
                     Some(Typed::Unusable(why)) => self.refuse(Failure::usage("unusable", why))?,
                     None => input = false,
