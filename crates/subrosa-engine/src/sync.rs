@@ -320,6 +320,12 @@ impl Engine {
             Pending::Welcome(_) => self.skip_inbox_item("the invitation is no longer there"),
             Pending::GroupInfo(id) => {
                 self.sync.joinable.remove(&id);
+                let entering = conversations::load(&self.connection, id)?
+                    .is_some_and(|row| row.state == conversations::ConversationState::Entering);
+                if entering && matches!(refusal.code, ErrorCode::NotAMember | ErrorCode::NoSuchConversation) {
+                    // The account left, or the conversation ended, while this device was on its way in.
+                    return self.gone(id, "this account is no longer a member");
+                }
                 Ok(())
             }
             Pending::RelayPass(road) => {
