@@ -23,11 +23,13 @@ pub enum RoomPolicy {
 pub struct RoomLimits {
     /// Rooms at a time. Default: 256.
     pub rooms: usize,
+    /// Rooms at a time that were opened from one address (of IPv6, one /64) that is not this machine's own. Default: 8.
+    pub rooms_an_address: usize,
     /// Guests at a time, in all rooms. Default: 2048.
     pub guests: usize,
     /// Guests in one room. Default and most: 500.
     pub guests_a_room: usize,
-    /// Guests from one address that is not this machine's own. Default: 64.
+    /// Guests from one address (of IPv6, one /64) that is not this machine's own. Default: 64.
     pub guests_an_address: usize,
     /// How often one address may ask to enter.
     pub enter: Rate,
@@ -41,6 +43,7 @@ impl Default for RoomLimits {
     fn default() -> Self {
         Self {
             rooms: 256,
+            rooms_an_address: 8,
             guests: 2048,
             guests_a_room: limits::ROOM_GUESTS,
             guests_an_address: 64,

@@ -15,7 +15,9 @@
 //! - A commit is ordered only if it is for the current epoch and does exactly what its sender may: enter under the name
 //!   and key that were admitted, or carry out all removals that were proposed.
 //! - Whatever guests do, memory is bounded: rooms, guests in all, in a room and from an address, and bytes queued to each.
+//! - Every request but a ping costs its sender a token, before anything is looked at that costs more.
 
+mod fair;
 mod guest;
 mod limits;
 mod order;
@@ -40,6 +42,7 @@ use subrosa_wire::proto::client_frame::Request as Body;
 use subrosa_wire::proto::{self, ClientFrame, EnterRoom, RoomEntered, answer, server_frame};
 
 use crate::core::{Event, RateTable, SessionId};
+use fair::Source;
 use guest::Present;
 use room::Room;
 
@@ -76,9 +79,12 @@ pub(crate) struct House {
 pub(crate) struct Rooms {
     house: House,
     rooms: HashMap<Username, Room>,
-    guests: HashMap<SessionId, (Username, IpAddr)>,
-    by_address: HashMap<IpAddr, usize>,
-    entering: RateTable<IpAddr>,
+    guests: HashMap<SessionId, (Username, Source)>,
+    by_address: HashMap<Source, usize>,
+    entering: RateTable<Source>,
+    /// A request of this session panics.
+    #[cfg(test)]
+    pub(in crate::rooms) panics_for: Option<SessionId>,
 }
 
 impl Rooms {
@@ -89,6 +95,20 @@ impl Rooms {
             guests: HashMap::new(),
             by_address: HashMap::new(),
             entering: RateTable::default(),
+            #[cfg(test)]
+            panics_for: None,
+        }
+    }
+
+    /// Forgets everything but the house: after a panic anything may be half-changed.
+    pub(crate) fn begin_anew(&mut self) {
+        self.rooms = HashMap::new();
+        self.guests = HashMap::new();
+        self.by_address = HashMap::new();
+        self.entering = RateTable::default();
+        #[cfg(test)]
+        {
+            self.panics_for = None;
         }
     }
 
@@ -102,6 +122,8 @@ impl Rooms {
         rng: &mut dyn CryptoRngCore,
         out: &mut Vec<Output>,
     ) {
+        #[cfg(test)]
+        assert_ne!(self.panics_for, Some(session), "what a test wants");
         let ClientFrame { id, request } = frame;
         let handled = match request {
             _ if id == 0 => Err(ErrorCode::Malformed.into()),
@@ -135,11 +157,11 @@ impl Rooms {
 
     /// A guest is gone, or was ended.
     pub(crate) fn leave(&mut self, session: SessionId, now: Timestamp, out: &mut Vec<Output>) {
-        let Some((name, address)) = self.guests.remove(&session) else { return };
-        if let Some(count) = self.by_address.get_mut(&address) {
+        let Some((name, source)) = self.guests.remove(&session) else { return };
+        if let Some(count) = self.by_address.get_mut(&source) {
             *count -= 1;
             if *count == 0 {
-                self.by_address.remove(&address);
+                self.by_address.remove(&source);
             }
         }
         let Some(room) = self.rooms.get_mut(&name) else { return };
@@ -172,21 +194,25 @@ impl Rooms {
         rng: &mut dyn CryptoRngCore,
         out: &mut Vec<Output>,
     ) -> Result<answer::Body, Refusal> {
+        let limits = self.house.limits;
+        let source = Source::of(address);
+        let rate = if source.is_loopback() { limits.enter_from_loopback } else { limits.enter };
+        self.entering.take(&source, rate, now).map_err(|wait| Refusal::retry_after(ErrorCode::RateLimited, wait))?;
         if self.guests.contains_key(&session) {
             return Err(ErrorCode::OutOfState.into());
         }
         let key: [u8; 32] = request.guest_key.as_slice().try_into().map_err(|_| ErrorCode::Malformed)?;
-        let limits = self.house.limits;
-        let rate = if address.is_loopback() { limits.enter_from_loopback } else { limits.enter };
-        self.entering.take(&address, rate, now).map_err(|wait| Refusal::retry_after(ErrorCode::RateLimited, wait))?;
         let guest = self.guest(request, now)?;
         let name = Username::from_prepared(&request.room).map_err(|_| ErrorCode::UsernameRefused)?;
 
-        let here = self.by_address.get(&address).copied().unwrap_or_default();
+        let here = self.by_address.get(&source).copied().unwrap_or_default();
+        let opened = || self.rooms.values().filter(|room| room.opener() == source).count();
+        let no_more_rooms =
+            || self.rooms.len() >= limits.rooms || (!source.is_loopback() && opened() >= limits.rooms_an_address);
         let room = self.rooms.get(&name);
         if self.guests.len() >= limits.guests
-            || (here >= limits.guests_an_address && !address.is_loopback())
-            || room.map_or(self.rooms.len() >= limits.rooms, |room| room.guests() >= limits.guests_a_room)
+            || (here >= limits.guests_an_address && !source.is_loopback())
+            || room.map_or_else(no_more_rooms, |room| room.guests() >= limits.guests_a_room)
         {
             return Err(ErrorCode::RoomFull.into());
         }
@@ -198,7 +224,7 @@ impl Rooms {
             let mut id = [0; 16];
             rng.fill_bytes(&mut id);
             let id = ConversationId::from_bytes(id);
-            Room::new(id, binding::context(&self.house.server_key, id, &name))
+            Room::new(id, source, binding::context(&self.house.server_key, id, &name))
         });
         let entered = RoomEntered {
             conversation_id: room.id().to_vec(),
@@ -206,9 +232,9 @@ impl Rooms {
             member: guest.member,
             guests: u32::try_from(room.inside()).unwrap_or(u32::MAX),
         };
-        room.admit(session, Present::new(guest, key));
-        self.guests.insert(session, (name, address));
-        *self.by_address.entry(address).or_default() += 1;
+        room.admit(session, Present::new(guest, source, key));
+        self.guests.insert(session, (name, source));
+        *self.by_address.entry(source).or_default() += 1;
         out.push(Output::Admit(session));
         Ok(answer::Body::RoomEntered(entered))
     }

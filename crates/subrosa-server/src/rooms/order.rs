@@ -8,12 +8,16 @@ use subrosa_wire::error::ErrorCode;
 use subrosa_wire::proto::client_frame::Request as Body;
 use subrosa_wire::proto::{FoundRoom, RoomCommit, RoomJoin, RoomOrdered, RoomSend, answer};
 
-use super::room::{Room, Turn};
+use super::room::{BROKE, Room, Turn};
 use super::{House, Output};
-use crate::core::{Event, SessionId};
+use crate::core::{Event, Rate, SessionId};
+
+/// Requests of a guest that are no messages. Whoever keeps to the protocol makes one to enter, and one a removal, of which
+/// a room has at most four a second.
+const CHANGES: Rate = Rate { burst: 20, refill_ms: 200 };
 
 /// Why a request of a guest was not carried out.
-enum No {
+pub(super) enum No {
     /// It is told, and may go on.
     Refused(Refusal),
     /// It broke the rules of the room, which nobody does by chance: it is ended.
@@ -41,13 +45,13 @@ impl Room {
     ) {
         // The answer's place is before what follows from the request.
         let place = out.len();
-        let handled = match request {
+        let handled = self.token(session, &request, now, house).and_then(|()| match request {
             Body::FoundRoom(request) => self.found(session, &request, house, out),
             Body::RoomJoin(request) => self.join(session, request, now, out),
             Body::RoomCommit(request) => self.commit(session, request, now, out),
-            Body::RoomSend(request) => self.send(session, request, now, house, out),
+            Body::RoomSend(request) => self.send(session, request, now, out),
             _ => Err(No::Ended(ErrorCode::OutOfState, "")),
-        };
+        });
         let output = match handled {
             Ok(sequence) => Output::Answer(session, id, answer::Body::RoomOrdered(RoomOrdered { sequence, at: now.0 })),
             Err(No::Refused(refusal)) => Output::Answer(session, id, answer::Body::Error(refusal.into())),
@@ -57,6 +61,16 @@ impl Room {
             }
         };
         out.insert(place, output);
+    }
+
+    /// What a request costs before it is looked at, whatever becomes of it.
+    fn token(&mut self, session: SessionId, request: &Body, now: Timestamp, house: &House) -> Result<(), No> {
+        let present = self.present.get_mut(&session).ok_or(ErrorCode::NotAMember)?;
+        let taken = match request {
+            Body::RoomSend(_) => present.messages.take(house.limits.messages, now),
+            _ => present.changes.take(CHANGES, now),
+        };
+        taken.map_err(|wait| No::Refused(Refusal::retry_after(ErrorCode::RateLimited, wait)))
     }
 
     fn found(
@@ -115,7 +129,7 @@ impl Room {
                 && summary.committer.credential == credential
                 && summary.committer.signature_key == key
         };
-        let summary = self.advance(&request.commit, request.group_info, allowed)?;
+        let summary = self.advance(&request.commit, request.group_info, out, allowed)?;
         self.turn = Turn::Nobody;
         // Delivered to those who were in before; the new one is in with what follows.
         let sequence = self.order(now, request.commit.into(), Some(session), out);
@@ -144,8 +158,8 @@ impl Room {
                 && summary.removed.iter().all(|removal| removal.by_server)
                 && summary.covers_pending
         };
-        let summary = self.advance(&request.commit, request.group_info, allowed)?;
-        self.removed(&summary.removed, now);
+        let summary = self.advance(&request.commit, request.group_info, out, allowed)?;
+        self.removed(session, &summary.removed, now);
         self.turn = Turn::Nobody;
         Ok(self.order(now, request.commit.into(), Some(session), out))
     }
@@ -155,7 +169,6 @@ impl Room {
         session: SessionId,
         request: RoomSend,
         now: Timestamp,
-        house: &House,
         out: &mut Vec<Output>,
     ) -> Result<u64, No> {
         self.leaf(session)?;
@@ -174,11 +187,6 @@ impl Room {
         if !follower.pending().is_empty() {
             return Err(ErrorCode::PendingProposals.into());
         }
-        let present = self.present.get_mut(&session).ok_or(ErrorCode::NotAMember)?;
-        present
-            .messages
-            .take(house.limits.messages, now)
-            .map_err(|wait| No::Refused(Refusal::retry_after(ErrorCode::RateLimited, wait)))?;
         out.push(Output::Event(Event::MessagesExchanged(1)));
         Ok(self.order(now, request.message, Some(session), out))
     }
@@ -192,6 +200,7 @@ impl Room {
         &mut self,
         commit: &[u8],
         group_info: Vec<u8>,
+        out: &mut Vec<Output>,
         allowed: impl FnOnce(&CommitSummary) -> bool,
     ) -> Result<CommitSummary, No> {
         let follower = self.follower.as_mut().ok_or(ErrorCode::NotAMember)?;
@@ -210,11 +219,25 @@ impl Room {
         let before = follower.save();
         let taken = follower.merge(*inspected).and_then(|()| follower.verify_group_info(&group_info));
         if taken.is_err() {
-            self.follower = Follower::load(&before).inspect_err(|error| tracing::error!(%error, "a room is lost")).ok();
-            return Err(BAD_COMMIT);
+            return Err(self.restore(&before, out));
         }
         self.group_info = group_info;
         Ok(summary)
+    }
+
+    /// Takes back a step that did not hold. Without a group there is no room: then everybody is ended.
+    pub(super) fn restore(&mut self, before: &[u8], out: &mut Vec<Output>) -> No {
+        match Follower::load(before) {
+            Ok(follower) => {
+                self.follower = Some(follower);
+                BAD_COMMIT
+            }
+            Err(error) => {
+                tracing::error!(%error, "a room is lost");
+                self.break_up(out);
+                No::Ended(ErrorCode::Internal, BROKE)
+            }
+        }
     }
 
     fn came(&self, out: &mut Vec<Output>) {

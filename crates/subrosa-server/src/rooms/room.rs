@@ -6,7 +6,9 @@
 //! ```
 //!
 //! One turn at a time: every commit that is not refused is then for the epoch that its maker saw. A turn to enter that is
-//! not used goes to the next who waits. A turn to remove that is not used is given to one more guest each time.
+//! not used ends its guest. A turn to remove that is not used is given to one more guest each time, and ends at the second
+//! whoever let it pass: a room is never held up for longer than those who do so can keep coming in. Whose turn is next is in
+//! `fair`.
 //!
 //! Removals wait a moment for further ones, because each commit costs every guest the same work however many it removes.
 
@@ -19,20 +21,24 @@ use subrosa_types::{ConversationId, Timestamp};
 use subrosa_wire::error::ErrorCode;
 use subrosa_wire::proto::{FoundTurn, JoinTurn, RemoveTurn, RoomTurn, room_turn, server_frame};
 
+use super::fair::{Fair, Source};
 use super::guest::Present;
 use super::{House, Output};
 use crate::core::{Event, SessionId};
 
 /// How long a guest has for its turn to enter.
 const ENTER_MS: i64 = 5_000;
-/// Turns that a guest may let pass.
-const TURNS_LOST: u32 = 3;
+/// At so many turns to remove that a guest let pass it is ended.
+const TURNS_LOST: u32 = 2;
 /// How long a guest has to commit removals before another one is asked as well.
 const REMOVE_MS: i64 = 3_000;
 /// How long a removal waits for further ones.
 const GATHER_MS: i64 = 250;
 /// The same while others wait to get in.
 const GATHER_BUSY_MS: i64 = 1_000;
+
+/// Why everybody is ended when a room cannot go on.
+pub(super) const BROKE: &str = "the room broke; enter it again";
 
 /// Whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +66,15 @@ pub(super) struct Room {
     pub(super) gone: Vec<LeafIndex>,
     gone_since: Timestamp,
     pub(super) turn: Turn,
+    fair: Fair,
+    /// Who asked for a room that did not exist.
+    opener: Source,
+    /// Everybody is being ended.
+    broken: bool,
 }
 
 impl Room {
-    pub(super) fn new(id: ConversationId, context: Vec<u8>) -> Self {
+    pub(super) fn new(id: ConversationId, opener: Source, context: Vec<u8>) -> Self {
         Self {
             id,
             context,
@@ -75,7 +86,14 @@ impl Room {
             gone: Vec::new(),
             gone_since: Timestamp(0),
             turn: Turn::Nobody,
+            fair: Fair::default(),
+            opener,
+            broken: false,
         }
+    }
+
+    pub(super) const fn opener(&self) -> Source {
+        self.opener
     }
 
     pub(super) const fn id(&self) -> ConversationId {
@@ -126,8 +144,11 @@ impl Room {
         }
     }
 
-    /// These are out of the group.
-    pub(super) fn removed(&mut self, removed: &[Removal], now: Timestamp) {
+    /// These are out of the group, by a commit of `by`.
+    pub(super) fn removed(&mut self, by: SessionId, removed: &[Removal], now: Timestamp) {
+        if let Some(present) = self.present.get(&by) {
+            self.fair.committed(by, present.source);
+        }
         self.gone.retain(|gone| !removed.iter().any(|removal| removal.member.leaf == *gone));
         // Who went in the meantime waits for company as those before did.
         self.gone_since = now;
@@ -135,6 +156,9 @@ impl Room {
 
     /// When something is to be done that nobody asks for.
     pub(super) fn next_timeout(&self) -> Option<Timestamp> {
+        if self.broken {
+            return None;
+        }
         match self.turn {
             Turn::Found(_, until) | Turn::Join(_, until) | Turn::Remove(_, until) => Some(until),
             Turn::Nobody => (!self.gone.is_empty()).then(|| self.remove_at()),
@@ -149,29 +173,32 @@ impl Room {
         match self.turn {
             Turn::Found(who, until) | Turn::Join(who, until) if until <= now => {
                 self.turn = Turn::Nobody;
-                self.lost_turn(who, out);
+                // The driver takes it out.
+                out.push(Output::End(who, ErrorCode::TooSlow, "joining the room took too long"));
             }
-            Turn::Remove(last, until) if until <= now => self.ask_to_remove(Some(last), now, out),
+            Turn::Remove(last, until) if until <= now => {
+                self.lost_turn(last, out);
+                self.ask_to_remove(Some(last), now, out);
+            }
             _ => {}
         }
         self.proceed(now, house, out);
     }
 
-    /// Who let a turn pass waits again, but not for ever.
+    /// Who lets turns to remove pass holds up everybody.
     fn lost_turn(&mut self, who: SessionId, out: &mut Vec<Output>) {
         let Some(present) = self.present.get_mut(&who) else { return };
         present.turns_lost += 1;
+        self.fair.lost(present.source);
         if present.turns_lost >= TURNS_LOST {
             // The driver takes it out.
-            out.push(Output::End(who, ErrorCode::TooSlow, "joining the room took too long"));
-        } else {
-            self.waiting.push_back(who);
+            out.push(Output::End(who, ErrorCode::TooSlow, "this guest is too slow for the room"));
         }
     }
 
     /// Gives the next turn, if nobody has one.
     pub(super) fn proceed(&mut self, now: Timestamp, house: &House, out: &mut Vec<Output>) {
-        if self.turn != Turn::Nobody {
+        if self.turn != Turn::Nobody || self.broken {
             return;
         }
         if self.follower.is_some() && self.inside() == 0 {
@@ -181,7 +208,7 @@ impl Room {
         }
         let until = now.plus_millis(ENTER_MS);
         if self.follower.is_none() {
-            if let Some(who) = self.waiting.pop_front() {
+            if let Some(who) = self.next_in() {
                 self.turn = Turn::Found(who, until);
                 out.push(turn(who, room_turn::Turn::Found(FoundTurn {})));
             }
@@ -191,7 +218,7 @@ impl Room {
             self.propose_removals(now, house, out);
             return;
         }
-        let Some(who) = self.waiting.pop_front() else { return };
+        let Some(who) = self.next_in() else { return };
         let tree = self.follower.as_ref().map(Follower::ratchet_tree);
         match tree {
             Some(Ok(ratchet_tree)) => {
@@ -203,7 +230,12 @@ impl Room {
         }
     }
 
-    /// Proposes that all who are gone are removed, and asks the first guest to commit that.
+    fn next_in(&mut self) -> Option<SessionId> {
+        let present = &self.present;
+        self.fair.next_in(&mut self.waiting, |session| present.get(&session).map(|present| present.source))
+    }
+
+    /// Proposes that all who are gone are removed, and asks a guest to commit that.
     fn propose_removals(&mut self, now: Timestamp, house: &House, out: &mut Vec<Output>) {
         let Some(follower) = &mut self.follower else { return };
         let mut proposals = Vec::new();
@@ -222,10 +254,10 @@ impl Room {
         self.ask_to_remove(None, now, out);
     }
 
-    /// Asks the next guest behind `last` to commit what was proposed; at the end of the row it begins again.
+    /// Asks the next guest behind `last`, or behind the last that did it, to commit what was proposed.
     fn ask_to_remove(&mut self, last: Option<SessionId>, now: Timestamp, out: &mut Vec<Output>) {
-        let inside = || self.present.iter().filter(|(_, present)| present.leaf.is_some()).map(|(session, _)| *session);
-        let next = inside().find(|session| last.is_none_or(|last| *session > last)).or_else(|| inside().next());
+        let inside = self.present.iter().filter(|(_, present)| present.leaf.is_some());
+        let next = self.fair.next_remover(last, inside.map(|(session, present)| (*session, present.source)));
         let (Some(who), Some(follower)) = (next, &self.follower) else {
             self.turn = Turn::Nobody;
             return;
@@ -235,9 +267,10 @@ impl Room {
     }
 
     /// Something is wrong here that cannot be: nobody is kept waiting in a room that does not work.
-    fn break_up(&mut self, out: &mut Vec<Output>) {
+    pub(super) fn break_up(&mut self, out: &mut Vec<Output>) {
+        self.broken = true;
         for session in self.present.keys() {
-            out.push(Output::End(*session, ErrorCode::Internal, "the room broke; enter it again"));
+            out.push(Output::End(*session, ErrorCode::Internal, BROKE));
         }
     }
 

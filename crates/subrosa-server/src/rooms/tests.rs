@@ -1,7 +1,7 @@
 //! The core of rooms with guests that keep to the protocol and guests that do not. No thread, no socket, no waiting.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -133,12 +133,16 @@ impl World {
 
     /// Somebody who was let in and waits for a turn.
     fn admit(&mut self, name: &str) -> Visitor {
+        self.admit_from(HERE, name)
+    }
+
+    fn admit_from(&mut self, address: IpAddr, name: &str) -> Visitor {
         let session = self.session();
         let key = SigningKey::generate(&mut self.rng);
         let signer = LeafSigner::from_seed(key.seed()).unwrap();
         let guest_key = signer.public_key().to_vec();
         let enter = EnterRoom { room: "lobby".into(), name: name.into(), guest_key, pass: Vec::new() };
-        let Ok(answer::Body::RoomEntered(entered)) = self.call(session, HERE, Body::EnterRoom(enter)) else {
+        let Ok(answer::Body::RoomEntered(entered)) = self.call(session, address, Body::EnterRoom(enter)) else {
             panic!("{name} is let in")
         };
         let guest = Guest { name: name.parse().unwrap(), member: false };
@@ -182,7 +186,11 @@ impl World {
     }
 
     fn enter(&mut self, name: &str) -> Visitor {
-        let visitor = self.admit(name);
+        self.enter_from(HERE, name)
+    }
+
+    fn enter_from(&mut self, address: IpAddr, name: &str) -> Visitor {
+        let visitor = self.admit_from(address, name);
         let request = self.get_in(&visitor);
         self.call(visitor.session, HERE, request).expect("let in");
         visitor
@@ -288,7 +296,7 @@ fn guests_come_in_one_after_the_other_and_hear_each_other_in_one_order() {
 }
 
 #[test]
-fn of_those_who_wait_one_has_the_turn_and_who_lets_it_pass_loses_it_and_in_the_end_its_place() {
+fn of_those_who_wait_one_has_the_turn_and_who_lets_it_pass_loses_its_place() {
     let mut world = World::open();
     let alice = world.enter("alice");
     let (slow, next) = (world.admit("slow"), world.admit("next"));
@@ -297,15 +305,10 @@ fn of_those_who_wait_one_has_the_turn_and_who_lets_it_pass_loses_it_and_in_the_e
     world.pass(4_999);
     assert!(!world.has_turn(&next));
     world.pass(1);
-    assert_eq!(world.call(slow.session, HERE, late), Err(ErrorCode::NotYourTurn));
+    assert_eq!(world.ended.get(&slow.session), Some(&ErrorCode::TooSlow));
+    assert_eq!(world.call(slow.session, HERE, late), Err(ErrorCode::TooSlow));
     let request = world.get_in(&next);
     world.call(next.session, HERE, request).unwrap();
-    // Its turn comes again, twice more.
-    for _ in 0..2 {
-        assert!(matches!(world.turn(&slow), Given::Join(_)));
-        world.pass(5_000);
-    }
-    assert_eq!(world.ended.get(&slow.session), Some(&ErrorCode::TooSlow));
     assert!(!world.ended.contains_key(&alice.session));
 }
 
@@ -368,6 +371,97 @@ fn a_guest_that_does_not_commit_a_removal_is_passed_over() {
     world.leave(&alice);
     world.pass(0);
     assert!(world.has_turn(&bob));
+}
+
+#[test]
+fn who_lets_two_turns_to_remove_pass_is_ended_and_the_room_goes_on() {
+    let mut world = World::open();
+    let slow = world.enter("slow");
+    let (mut alice, carol) = (world.enter("alice"), world.enter("carol"));
+    world.leave(&carol);
+    world.pass(250);
+    for _ in 0..2 {
+        assert!(matches!(world.turn(&slow), Given::Remove(_)));
+        assert!(!world.ended.contains_key(&slow.session));
+        world.pass(3_000);
+        assert!(matches!(world.turn(&alice), Given::Remove(_)));
+        if !world.ended.contains_key(&slow.session) {
+            world.pass(3_000);
+        }
+    }
+    assert_eq!(world.ended.get(&slow.session), Some(&ErrorCode::TooSlow));
+    assert!(!world.ended.contains_key(&alice.session), "it let one pass");
+    world.catch_up(&mut alice);
+    let commit = world.removal(&alice);
+    world.call(alice.session, HERE, Body::RoomCommit(commit)).unwrap();
+    world.merge(&alice);
+    // Now the slow one itself.
+    world.pass(250);
+    assert!(matches!(world.turn(&alice), Given::Remove(_)));
+}
+
+#[test]
+fn removals_begin_behind_the_last_who_committed_one_and_an_address_that_let_one_pass_is_asked_last() {
+    let mut world = World::open();
+    let hostile = ["mallory", "mallet"].map(|name| world.enter_from(AWAY, name));
+    let mut guests = ["alice", "bob"].map(|name| world.enter(name));
+    // Who has to commit, and how long that takes to be found out.
+    for (place, wait) in [(0, 3_250), (1, 250), (0, 250)] {
+        let leaver = world.enter("leaver");
+        world.turns.clear();
+        world.leave(&leaver);
+        world.pass(250);
+        if wait > 250 {
+            assert!(world.has_turn(&hostile[0]));
+            world.pass(wait - 250);
+        }
+        assert!(!world.has_turn(&hostile[1]), "nor another one from there");
+        guests.iter_mut().for_each(|guest| drop(world.catch_up(guest)));
+        assert!(matches!(world.turn(&guests[place]), Given::Remove(_)), "{place}");
+        let commit = world.removal(&guests[place]);
+        world.call(guests[place].session, HERE, Body::RoomCommit(commit)).unwrap();
+        world.merge(&guests[place]);
+    }
+    assert!(world.ended.is_empty());
+}
+
+#[test]
+fn a_crowd_from_one_address_does_not_keep_others_from_getting_in() {
+    let mut world = World::open();
+    let _alice = world.enter("alice");
+    let crowd: Vec<_> = (0..6).map(|number| world.admit_from(AWAY, &format!("m{number}"))).collect();
+    let bob = world.admit_from(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)), "bob");
+    assert!(world.has_turn(&crowd[0]));
+    world.pass(5_000);
+    assert!(world.has_turn(&bob) && !world.has_turn(&crowd[1]));
+}
+
+#[test]
+fn when_a_step_cannot_be_taken_back_everybody_is_ended_and_the_room_with_them() {
+    let mut world = World::open();
+    let inside = [world.enter("alice"), world.enter("bob")];
+    let waiting = [world.admit("carol"), world.admit("dave")];
+    let mut out = Vec::new();
+    world.rooms.rooms.values_mut().next().unwrap().restore(b"no group", &mut out);
+    world.carry_out(out);
+    for guest in inside.iter().chain(&waiting) {
+        assert_eq!(world.ended.get(&guest.session), Some(&ErrorCode::Internal));
+    }
+    assert!(world.rooms.rooms.is_empty() && world.rooms.guests.is_empty());
+    let erin = world.enter("erin");
+    assert_ne!(erin.id, inside[0].id);
+}
+
+#[test]
+fn a_broken_room_waits_for_nothing_even_before_its_guests_are_gone() {
+    let mut world = World::open();
+    let _alice = world.enter("alice");
+    let bob = world.enter("bob");
+    world.leave(&bob);
+    assert!(world.rooms.next_timeout().is_some());
+    let (mut out, room) = (Vec::new(), world.rooms.rooms.values_mut().next().unwrap());
+    room.restore(b"no group", &mut out);
+    assert_eq!(world.rooms.next_timeout(), None);
 }
 
 #[test]
@@ -586,6 +680,58 @@ fn rooms_guests_and_addresses_are_bounded() {
     let mut world = World::open();
     let asked = (0..30).map(|number| world.ask(AWAY, "one", &format!("n{number}"), Vec::new()).1);
     assert_eq!(asked.filter(|entered| *entered == Err(ErrorCode::RateLimited)).count(), 10);
+}
+
+fn net(network: u16, host: u16) -> IpAddr {
+    Ipv6Addr::new(0x2001, 0xdb8, 0, network, 0, 0, 0, host).into()
+}
+
+#[test]
+fn an_ipv6_network_counts_as_one_address_and_opens_at_most_eight_rooms() {
+    let mut world = World::open();
+    let mut ask = |address, room: &str, name: &str| world.ask(address, room, name, Vec::new()).1.map(drop);
+    for number in 0..8 {
+        assert_eq!(ask(net(1, number), &format!("r{number}"), "a"), Ok(()));
+    }
+    assert_eq!(ask(net(1, 99), "r8", "a"), Err(ErrorCode::RoomFull));
+    assert_eq!(ask(net(1, 99), "r0", "b"), Ok(()), "into one that exists");
+    assert_eq!(ask(net(2, 1), "r8", "a"), Ok(()), "another network");
+    for number in 10..30 {
+        assert_eq!(ask(HERE, &format!("r{number}"), "a"), Ok(()), "this machine");
+    }
+    let asked = (0..30).map(|number| ask(net(1, number), "r0", &format!("n{number}")));
+    assert!(asked.filter(|entered| *entered == Err(ErrorCode::RateLimited)).count() >= 10);
+
+    let mut world = World::new(RoomPolicy::Open, RoomLimits { guests_an_address: 2, ..RoomLimits::default() });
+    let asked = (0..3).map(|number| world.ask(net(1, number), "one", &format!("n{number}"), Vec::new()).1.map(drop));
+    assert_eq!(asked.collect::<Vec<_>>(), [Ok(()), Ok(()), Err(ErrorCode::RoomFull)]);
+    let mapped = Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped().into();
+    assert_eq!(Source::of(mapped), Source::of(AWAY), "not all of IPv4 together");
+}
+
+#[test]
+fn requests_that_are_refused_cost_their_sender_as_those_that_are_not() {
+    let mut world = World::open();
+    let alice = world.enter("alice");
+    let stale = world.words(&alice, "of an epoch that is over");
+    let _bob = world.enter("bob");
+    let mut refused = |times, request: Body| {
+        let answers = (0..times).map(|_| world.call(alice.session, HERE, request.clone()).unwrap_err());
+        answers.filter(|code| *code == ErrorCode::RateLimited).count()
+    };
+    assert_eq!(refused(70, Body::RoomSend(stale)), 10);
+    // One of twenty was needed to get in.
+    assert_eq!(refused(30, Body::RoomJoin(RoomJoin { commit: vec![1], group_info: vec![2] })), 11);
+    let found = FoundRoom { group_info: vec![1], ratchet_tree: vec![2] };
+    assert_eq!(refused(1, Body::FoundRoom(found)), 1);
+    assert_eq!(refused(1, Body::RoomCommit(RoomCommit { commit: vec![1], group_info: vec![2] })), 1);
+
+    let first = world.admit_from(AWAY, "first");
+    for number in 1..20 {
+        assert!(world.ask(AWAY, "lobby", &format!("n{number}"), Vec::new()).1.is_ok());
+    }
+    let again = EnterRoom { room: "lobby".into(), name: "bob".into(), guest_key: vec![1; 32], pass: Vec::new() };
+    assert_eq!(world.call(first.session, AWAY, Body::EnterRoom(again)), Err(ErrorCode::RateLimited));
 }
 
 #[test]

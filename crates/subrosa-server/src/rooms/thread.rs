@@ -1,7 +1,12 @@
 //! The thread on which rooms live: takes what the gate hands on, asks the core, and puts what comes out into outboxes.
+//!
+//! A panic on it costs the rooms, not the server: what may be half-changed is thrown away, every guest is told to enter
+//! again, and the thread goes on. Were it to end all the same, its intake is closed, so that nothing gathers there and
+//! connections learn of it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +18,7 @@ use subrosa_wire::error::ErrorCode;
 use subrosa_wire::proto::{Answer, ServerFrame, server_frame};
 use tokio::sync::broadcast;
 
+use super::room::BROKE;
 use super::{House, Output, Rooms};
 use crate::core::{Event, Request, SessionId};
 use crate::intake::{Intake, Task};
@@ -47,30 +53,53 @@ impl Rooming {
         loop {
             tasks = self.intake.take(tasks, self.deadline());
             for task in tasks.drain(..) {
-                match task {
-                    Task::Connect(session, peer, outbox) => {
-                        self.connections.insert(session, (peer.address, outbox));
-                    }
-                    Task::Job(job) => {
-                        if let (Request::Frame(frame), Some((address, _))) =
-                            (job.request, self.connections.get(&job.session))
-                        {
-                            self.rooms.request(job.session, *address, frame, now(), &mut OsRng, &mut self.out);
-                        }
-                    }
-                    Task::Disconnect(session) => {
-                        self.connections.remove(&session);
-                        self.rooms.leave(session, now(), &mut self.out);
-                    }
-                    Task::Stop(_) => {
-                        self.intake.close();
-                        return;
-                    }
+                if matches!(task, Task::Stop(_)) {
+                    return;
                 }
-                self.hand_out();
+                self.contained(|this| this.carry_on(task));
             }
-            self.rooms.tick(now(), &mut self.out);
-            self.hand_out();
+            self.contained(|this| {
+                this.rooms.tick(now(), &mut this.out);
+                this.hand_out();
+            });
+        }
+    }
+
+    fn carry_on(&mut self, task: Task) {
+        match task {
+            Task::Connect(session, peer, outbox) => {
+                self.connections.insert(session, (peer.address, outbox));
+            }
+            Task::Job(job) => {
+                if let (Request::Frame(frame), Some((address, _))) = (job.request, self.connections.get(&job.session)) {
+                    self.rooms.request(job.session, *address, frame, now(), &mut OsRng, &mut self.out);
+                }
+            }
+            Task::Disconnect(session) => {
+                self.connections.remove(&session);
+                self.rooms.leave(session, now(), &mut self.out);
+            }
+            // `run` ends with it.
+            Task::Stop(_) => {}
+        }
+        self.hand_out();
+    }
+
+    /// Does something that may panic, which is a bug: then all rooms end, and others can begin.
+    fn contained(&mut self, work: impl FnOnce(&mut Self)) {
+        // What the work may leave half-changed is not looked at again.
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            tracing::error!("a bug broke the rooms; their guests have to enter again");
+            self.out = Vec::new();
+            self.rooms.begin_anew();
+            self.end_all();
+        }
+    }
+
+    fn end_all(&mut self) {
+        let frame = going_away(ErrorCode::Internal, BROKE);
+        for (_, (_, outbox)) in self.connections.drain() {
+            outbox.end(frame.clone());
         }
     }
 
@@ -138,6 +167,87 @@ impl Rooming {
     }
 }
 
+impl Drop for Rooming {
+    fn drop(&mut self) {
+        self.intake.close();
+        if std::thread::panicking() {
+            self.end_all();
+        }
+    }
+}
+
 fn frame(body: server_frame::Body) -> Bytes {
     websocket_frame(&encode(&ServerFrame { body: Some(body) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::net::Ipv4Addr;
+    use std::task::{Context, Poll, Waker};
+
+    use subrosa_crypto::SigningKey;
+    use subrosa_mls::LeafSigner;
+    use subrosa_wire::proto::client_frame::Request as Body;
+    use subrosa_wire::proto::{ClientFrame, EnterRoom};
+
+    use super::super::{Passes, RoomLimits, RoomPolicy};
+    use super::*;
+    use crate::core::{Job, Peer};
+    use crate::intake::Closed;
+
+    fn rooming(intake: &Arc<Intake>) -> Rooming {
+        let key = SigningKey::generate(&mut OsRng);
+        let house = House {
+            policy: RoomPolicy::Open,
+            limits: RoomLimits::default(),
+            server_key: key.public(),
+            signer: LeafSigner::from_seed(key.seed()).unwrap(),
+            passes: Arc::new(Passes::default()),
+        };
+        let (rooms, events) = (Rooms::new(house), broadcast::channel(8).0);
+        Rooming { rooms, intake: intake.clone(), connections: HashMap::new(), events, out: Vec::new() }
+    }
+
+    /// Somebody connects and asks to be let into the lobby.
+    fn come(intake: &Intake, number: u64) -> Arc<Outbox> {
+        let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
+        let peer = Peer { address: Ipv4Addr::LOCALHOST.into(), tls_exporter: [0; 32] };
+        intake.push_now(Task::Connect(session, peer, outbox.clone()));
+        let enter = EnterRoom { room: "lobby".into(), name: "alice".into(), guest_key: vec![1; 32], pass: Vec::new() };
+        let frame = ClientFrame { id: 1, request: Some(Body::EnterRoom(enter)) };
+        intake.push_now(Task::Job(Job { session, request: Request::Frame(frame) }));
+        outbox
+    }
+
+    /// How many frames wait, and whether they end with the news that the room broke.
+    fn waits(outbox: &Outbox) -> (usize, bool) {
+        let mut frames = VecDeque::new();
+        let look = outbox.take(&Context::from_waker(Waker::noop()), usize::MAX, &mut frames);
+        let broke = frames.back() == Some(&going_away(ErrorCode::Internal, BROKE));
+        assert_eq!(look.ending, broke);
+        (frames.len(), broke)
+    }
+
+    #[test]
+    fn a_panic_ends_every_guest_with_a_reason_and_the_next_ones_find_rooms_that_work() {
+        let intake = Arc::new(Intake::default());
+        let mut rooming = rooming(&intake);
+        rooming.rooms.panics_for = Some(SessionId(2));
+        let (inside, poison, next) = (come(&intake, 1), come(&intake, 2), come(&intake, 3));
+        intake.push_now(Task::Stop(String::new()));
+        rooming.run();
+        assert_eq!(waits(&inside), (3, true), "the answer, the turn, the end");
+        assert_eq!(waits(&poison), (1, true));
+        assert_eq!(waits(&next), (2, false), "the same name in the same room, which is another one");
+    }
+
+    #[test]
+    fn when_the_thread_ends_nothing_gathers_in_its_intake() {
+        let intake = Arc::new(Intake::default());
+        drop(rooming(&intake));
+        let job = Job { session: SessionId(1), request: Request::Resync };
+        let pushed = intake.poll_push(&mut Context::from_waker(Waker::noop()), &mut vec![job], 1);
+        assert_eq!(pushed, Poll::Ready(Err(Closed)));
+    }
 }
