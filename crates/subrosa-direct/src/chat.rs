@@ -8,9 +8,13 @@
 //!              └─ listener: a stranger is turned away, the next one is waited for
 //! ```
 //!
+//! Who stands in between and has seen our hello knows what words we would show, and can hang up and dial again until they
+//! are the right ones. So a listener that knows nobody yet lets those who break off then guess slowly.
+//!
 //! From the first handshake on the peer's key is pinned: nobody else can go on with a chat that broke.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use subrosa_crypto::ShortString;
 use subrosa_crypto::encryptor::{Encryptor, Side};
@@ -29,6 +33,12 @@ use crate::timing::Timing;
 
 /// Of strangers who are turned away, so many are told of: who knocks without end must not fill a screen.
 const TURNED_AWAY: u32 = 32;
+/// So many strangers may break off after our hello before there is a pause after each.
+const GUESSES: u32 = 4;
+/// The first pause; the next ones are twice as long each.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause: less than a dialer's patience, so that a friend who dials meanwhile is heard.
+const PAUSE_MOST: Duration = Duration::from_secs(8);
 
 /// Two people, or programs, and what is between them.
 ///
@@ -94,6 +104,8 @@ impl<C: Communicator, E: Encryptor, I: Interactor> Chat<C, E, I> {
             pairing: &mut pairing,
             timing,
             turned_away: 0,
+            broke_off: 0,
+            said_hello: false,
         };
         let outcome = meeting.talk(&mut desk).await;
         communicator.close().await;
@@ -108,6 +120,10 @@ struct Meeting<'a, C> {
     pairing: &'a mut Pairing,
     timing: Timing,
     turned_away: u32,
+    /// Strangers who broke off after our hello.
+    broke_off: u32,
+    /// On the present link.
+    said_hello: bool,
 }
 
 impl<C: Communicator> Meeting<'_, C> {
@@ -150,10 +166,23 @@ impl<C: Communicator> Meeting<'_, C> {
         desk: &mut Desk<I>,
         broken: Option<&Break>,
     ) -> Result<Option<(Link, Agreed)>, ChatError> {
-        let until = broken.map(|_| Instant::now() + self.timing.give_up);
+        let mut until = broken.map(|_| Instant::now() + self.timing.give_up);
         let mut pause = self.timing.retry;
         loop {
-            let error = match desk.meanwhile(self.attempt(), until).await? {
+            let attempt = match desk.meanwhile(self.communicator.link(), until).await? {
+                Meanwhile::Done(Ok(link)) if desk.side == Side::Listener => {
+                    // Strangers, without end if they like, do not use up the time that the peer has to come back.
+                    let begun = Instant::now();
+                    let attempt = desk.meanwhile(self.agree(link), None).await?;
+                    until = until.map(|until| until + begun.elapsed());
+                    attempt
+                }
+                Meanwhile::Done(Ok(link)) => desk.meanwhile(self.agree(link), until).await?,
+                Meanwhile::Done(Err(error)) => Meanwhile::Done(Err(error.into())),
+                Meanwhile::Left => Meanwhile::Left,
+                Meanwhile::TimedOut => Meanwhile::TimedOut,
+            };
+            let error = match attempt {
                 Meanwhile::Done(Ok(met)) => return Ok(Some(met)),
                 Meanwhile::Done(Err(error)) => error,
                 Meanwhile::Left => return Ok(None),
@@ -164,6 +193,11 @@ impl<C: Communicator> Meeting<'_, C> {
                     self.turned_away += 1;
                     if self.turned_away <= TURNED_AWAY {
                         desk.show(Event::TurnedAway(error))?;
+                    }
+                    if let Some(pause) = self.pause()
+                        && let Meanwhile::Left = desk.meanwhile(tokio::time::sleep(pause), None).await?
+                    {
+                        return Ok(None);
                     }
                 }
                 Side::Dialer if broken.is_some() && may_pass(&error) => {
@@ -180,13 +214,24 @@ impl<C: Communicator> Meeting<'_, C> {
         }
     }
 
-    async fn attempt(&mut self) -> Result<(Link, Agreed), ChatError> {
-        let side = self.communicator.side();
-        let mut link = self.communicator.link().await?;
+    async fn agree(&mut self, mut link: Link) -> Result<(Link, Agreed), ChatError> {
         info!("a link is up ({:?})", *link.path.borrow());
-        let shaken = timeout(self.timing.handshake, shake(&mut link, self.encryptor, self.pairing, side)).await;
+        let (side, timing) = (self.communicator.side(), &self.timing);
+        self.said_hello = false;
+        let shaking = shake(&mut link, self.encryptor, self.pairing, side, timing.first, &mut self.said_hello);
+        let shaken = timeout(timing.handshake, shaking).await;
         let agreed = shaken.unwrap_or(Err(ChatError::Handshake(Break::Silent)))?;
         Ok((link, agreed))
+    }
+
+    /// How long to wait after a stranger: only who saw our hello guesses, and only where words are all that tells who it is.
+    fn pause(&mut self) -> Option<Duration> {
+        let said_hello = std::mem::take(&mut self.said_hello);
+        if !said_hello || self.pairing.expected.is_some() || self.pairing.ticket_only {
+            return None;
+        }
+        self.broke_off = self.broke_off.saturating_add(1);
+        pause_after(self.broke_off)
     }
 
     /// Whether a listener goes on waiting: what somebody does who has proved nothing must not end a chat.
@@ -208,5 +253,29 @@ const fn may_pass(error: &ChatError) -> bool {
         ChatError::Communicator(error) => error.may_pass(),
         ChatError::Handshake(_) => true,
         _ => false,
+    }
+}
+
+/// The pause after the so manieth stranger who broke off after our hello.
+fn pause_after(broke_off: u32) -> Option<Duration> {
+    let doublings = broke_off.checked_sub(GUESSES)?;
+    Some(PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(PAUSE_MOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_time_for_eleven_thousand_guesses_at_the_words_and_no_more() {
+        let pauses = (1..=6).map(|number| pause_after(number).map_or(0, |pause| pause.as_secs()));
+        assert_eq!(pauses.collect::<Vec<_>>(), [0, 0, 0, 1, 2, 4]);
+        let (mut seconds, mut guesses) = (0, 0);
+        while seconds < 24 * 3600 {
+            guesses += 1;
+            seconds += pause_after(guesses).map_or(0, |pause| pause.as_secs());
+        }
+        assert!(guesses < 11_000, "{guesses}");
+        assert_eq!(pause_after(u32::MAX), Some(PAUSE_MOST));
     }
 }

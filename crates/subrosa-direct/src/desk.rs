@@ -270,7 +270,7 @@ impl<I: Interactor> Desk<I> {
                 let is_done = end.outcome == i32::from(DirectFileOutcome::Done);
                 let event = match end.of_sender {
                     true if is_done => return Err(Break::Protocol("only the receiver knows that it is done").into()),
-                    true => self.incoming.ended(end.number, outcome),
+                    true => self.incoming.stopped(end.number, outcome),
                     false => self.outgoing.ended(end.number, outcome),
                 };
                 self.show_all(event)?;

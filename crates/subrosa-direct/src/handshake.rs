@@ -38,15 +38,21 @@ pub struct Agreed {
     pub takes_files: bool,
 }
 
-/// Does all of it. Whoever is turned away is told why, and the link is ended.
+/// Does all of it. Whoever is turned away is told why, and the link is ended. A dialer takes no longer than `first` for each
+/// of its first two frames. `said_hello` is set before our hello goes out, also if the future is dropped later.
 pub async fn shake(
     link: &mut Link,
     encryptor: &mut dyn Encryptor,
     pairing: &Pairing,
     side: Side,
+    first: Duration,
+    said_hello: &mut bool,
 ) -> Result<Agreed, ChatError> {
-    let agreed = Shake { link, encryptor, pairing, side }.run().await;
-    if let Err(error) = &agreed {
+    let agreed = Shake { link, encryptor, pairing, side, first, said_hello }.run().await;
+    if let Err(error) = &agreed
+        // Who says nothing is not waited for once more.
+        && !matches!(error, ChatError::Handshake(Break::Silent))
+    {
         if let Some(code) = refusal(error) {
             // A peer that is gone does not need to know.
             let _gone = timeout(LINGER, send(link, Frame::Refusal(DirectRefusal { code: code.into() }))).await;
@@ -90,6 +96,8 @@ struct Shake<'a> {
     encryptor: &'a mut dyn Encryptor,
     pairing: &'a Pairing,
     side: Side,
+    first: Duration,
+    said_hello: &'a mut bool,
 }
 
 impl Shake<'_> {
@@ -131,6 +139,11 @@ impl Shake<'_> {
         }
     }
 
+    /// One of a dialer's first frames.
+    async fn soon(&mut self) -> Result<Frame, ChatError> {
+        timeout(self.first, self.next()).await.unwrap_or(Err(ChatError::Handshake(Break::Silent)))
+    }
+
     fn mismatch(&self, theirs: Option<subrosa_wire::Encryption>, proved: bool) -> ChatError {
         ChatError::EncryptionMismatch { ours: self.encryptor.kind(), theirs, proved }
     }
@@ -145,9 +158,10 @@ impl Shake<'_> {
                 Ok(theirs)
             }
             Side::Listener => {
-                let Frame::Commitment(commitment) = self.next().await? else { return Err(UNEXPECTED) };
+                let Frame::Commitment(commitment) = self.soon().await? else { return Err(UNEXPECTED) };
+                *self.said_hello = true;
                 self.send(Frame::Hello(ours.to_vec())).await?;
-                let Frame::Hello(theirs) = self.next().await? else { return Err(UNEXPECTED) };
+                let Frame::Hello(theirs) = self.soon().await? else { return Err(UNEXPECTED) };
                 if commitment != hello::commitment(&theirs) {
                     return Err(ChatError::NotProved);
                 }

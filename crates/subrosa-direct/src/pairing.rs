@@ -8,19 +8,20 @@ use rand_core::{OsRng, RngCore};
 use subrosa_crypto::{SigningKey, VerifyingKey};
 use subrosa_wire::ticket::Way;
 use subrosa_wire::{Encryption, Ticket};
+use zeroize::Zeroizing;
 
 /// What a listener invites with: its key and a secret, for one chat.
 #[derive(Clone)]
 pub struct Invitation {
     key: SigningKey,
-    secret: [u8; 16],
+    secret: Secret,
 }
 
 impl Invitation {
     /// A fresh one.
     pub fn generate() -> Self {
-        let mut secret = [0; 16];
-        OsRng.fill_bytes(&mut secret);
+        let mut secret = Secret(Zeroizing::new([0; 16]));
+        OsRng.fill_bytes(&mut *secret.0);
         Self { key: SigningKey::generate(&mut OsRng), secret }
     }
 
@@ -31,7 +32,7 @@ impl Invitation {
 
     /// The ticket to pass on. It is good for as long as the listener listens.
     pub fn ticket(&self, encryption: Encryption, way: Way) -> Ticket {
-        Ticket { key: *self.key.public().as_bytes(), secret: self.secret, encryption, expires_at: 0, way }
+        Ticket { key: *self.key.public().as_bytes(), secret: *self.secret.0, encryption, expires_at: 0, way }
     }
 }
 
@@ -52,9 +53,9 @@ pub struct Pairing {
     pub(crate) ticket_only: bool,
 }
 
-/// A ticket's secret; not shown.
-#[derive(Clone, Copy)]
-pub(crate) struct Secret(pub(crate) [u8; 16]);
+/// A ticket's secret; not shown, and wiped when it is dropped.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) Zeroizing<[u8; 16]>);
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -77,7 +78,7 @@ impl Pairing {
     /// The listener's side. Who dials with a ticket of this invitation is known to have it; who dials without one is let in
     /// as a stranger unless [`Pairing::ticket_only`] is asked for.
     pub fn inviting(invitation: &Invitation) -> Self {
-        let secret = Some(Secret(invitation.secret));
+        let secret = Some(invitation.secret.clone());
         Self { key: invitation.key.clone(), secret, expected: None, ticket_only: false }
     }
 
@@ -88,7 +89,12 @@ impl Pairing {
     pub fn invited(ticket: &Ticket) -> Result<Self, BadTicketKey> {
         let expected = VerifyingKey::from_bytes(ticket.key).map_err(|_| BadTicketKey)?;
         let key = SigningKey::generate(&mut OsRng);
-        Ok(Self { key, secret: Some(Secret(ticket.secret)), expected: Some(expected), ticket_only: false })
+        Ok(Self {
+            key,
+            secret: Some(Secret(Zeroizing::new(ticket.secret))),
+            expected: Some(expected),
+            ticket_only: false,
+        })
     }
 
     /// Nobody without a ticket is let in.

@@ -73,14 +73,26 @@ impl std::fmt::Debug for Part {
 }
 
 impl Part {
-    /// Opens or makes the file, for us alone, and hashes what is there.
+    /// Opens or makes the file, for us alone, and hashes what is there. A link is not followed, and nothing but a file is
+    /// written to: who else can write to the folder must not choose where the content goes.
     fn open(path: PathBuf, size: u64) -> io::Result<Self> {
-        if let Ok(facts) = std::fs::symlink_metadata(&path)
-            && !facts.is_file()
+        let other = || io::Error::other("something that is no file has the name");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
         {
-            return Err(io::Error::other("something that is no file has the name"));
+            use std::os::unix::fs::OpenOptionsExt;
+            let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+            options.mode(0o600).custom_flags(flags.bits().cast_signed());
         }
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+        #[cfg(not(unix))]
+        if std::fs::symlink_metadata(&path).is_ok_and(|facts| !facts.is_file()) {
+            return Err(other());
+        }
+        let mut file = options.open(&path)?;
+        if !file.metadata()?.is_file() {
+            return Err(other());
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(io::Error::other("another program receives the same file")),
@@ -228,7 +240,8 @@ impl Incoming {
         };
         file.state = State::Preparing;
         let hash = HEXLOWER.encode(&file.sha256[..8]);
-        let (path, size) = (self.folder.join(format!("{}.{hash}.part", file.name)), file.size);
+        let (name, size) = (&file.name, file.size);
+        let path = self.folder.join(format!("{name}.{hash}.{size}.part"));
         work.spawn_blocking(move || Work::Prepared(number, Part::open(path, size)));
         true
     }
@@ -249,7 +262,8 @@ impl Incoming {
     /// The sender starts.
     pub fn started(&mut self, start: DirectFileStart, work: &mut JoinSet<Work>) -> Result<Vec<Event>, Break> {
         let Some(file) = self.files.get_mut(&start.number) else { return Ok(Vec::new()) };
-        let State::Accepted(mut part) = std::mem::replace(&mut file.state, State::Preparing) else { return Err(UNFIT) };
+        // What does not fit ends the link, and the file goes on from here over the next one.
+        let State::Accepted(part) = &mut file.state else { return Err(UNFIT) };
         if start.offset != part.written {
             if start.offset != 0 {
                 return Err(UNFIT);
@@ -258,7 +272,9 @@ impl Incoming {
                 return Ok(self.failed(start.number, FileOutcome::NoRoom, &error));
             }
         }
-        file.state = State::Receiving(part, true);
+        if let State::Accepted(part) = std::mem::replace(&mut file.state, State::Preparing) {
+            file.state = State::Receiving(part, true);
+        }
         Ok(self.look(start.number, work))
     }
 
@@ -321,8 +337,13 @@ impl Incoming {
         }
     }
 
-    /// The sender ended it.
-    pub fn ended(&mut self, number: u64, outcome: FileOutcome) -> Option<Event> {
+    /// The sender ended it. What is being moved to its place already is ours, and appears: that end is told instead.
+    pub fn stopped(&mut self, number: u64, outcome: FileOutcome) -> Option<Event> {
+        let placing = self.files.get(&number).is_some_and(|file| matches!(file.state, State::Placing));
+        if placing { None } else { self.ended(number, outcome) }
+    }
+
+    fn ended(&mut self, number: u64, outcome: FileOutcome) -> Option<Event> {
         let file = self.files.remove(&number)?;
         self.remember(number, outcome);
         Some(Event::FileEnded { file: file.facts(number), outcome, path: None })
@@ -373,4 +394,96 @@ fn end(number: u64, outcome: FileOutcome) -> Message {
 
 fn not_done(error: &io::Error) -> Event {
     Event::NotDone { code: "file_not_written", message: format!("the file cannot be written: {error}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTENT: &[u8] = b"what is in the file";
+
+    fn offer() -> DirectFileOffer {
+        let sha256 = finished({
+            let mut digest = Digest::new(&SHA256);
+            digest.update(CONTENT);
+            digest
+        });
+        DirectFileOffer { number: 1, name: "film.mkv".into(), size: CONTENT.len() as u64, sha256: sha256.to_vec() }
+    }
+
+    /// An accepted file that the sender may start.
+    async fn accepted(folder: &Path) -> (Incoming, JoinSet<Work>) {
+        let (mut incoming, mut work) = (Incoming::new(folder.to_owned(), true), JoinSet::new());
+        incoming.offered(offer(), &mut work).unwrap();
+        let Work::Prepared(1, part) = work.join_next().await.unwrap().unwrap() else { panic!("not prepared") };
+        assert_eq!(incoming.prepared(1, part).len(), 0);
+        assert!(matches!(incoming.poll(), Some(Message::Accept(_))));
+        (incoming, work)
+    }
+
+    fn chunk(data: &[u8]) -> DirectFileChunk {
+        DirectFileChunk { number: 1, offset: 0, data: data.to_vec() }
+    }
+
+    #[tokio::test]
+    async fn a_start_that_does_not_fit_loses_nothing_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut incoming, mut work) = accepted(folder.path()).await;
+        let start = |offset| DirectFileStart { number: 1, offset };
+        assert_eq!(incoming.started(start(5), &mut work).unwrap_err(), UNFIT, "a place that was not agreed on");
+        incoming.started(start(0), &mut work).unwrap();
+        incoming.chunk(&chunk(&CONTENT[..4]), &mut work).unwrap();
+        assert_eq!(incoming.started(start(0), &mut work).unwrap_err(), UNFIT, "it has started");
+        incoming.begin();
+        incoming.offered(offer(), &mut work).unwrap();
+        let Some(Message::Accept(accept)) = incoming.poll() else { panic!("not accepted over the next link") };
+        assert_eq!(accept.offset, 4);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_being_placed_cannot_be_called_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut incoming, mut work) = accepted(folder.path()).await;
+        incoming.started(DirectFileStart { number: 1, offset: 0 }, &mut work).unwrap();
+        incoming.chunk(&chunk(CONTENT), &mut work).unwrap();
+        assert!(incoming.stopped(1, FileOutcome::Cancelled).is_none());
+        let Work::Placed(1, place) = work.join_next().await.unwrap().unwrap() else { panic!("not placed") };
+        let events = incoming.placed(1, place);
+        assert!(
+            matches!(&events[..], [Event::FileEnded { outcome: FileOutcome::Done, path: Some(_), .. }]),
+            "{events:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_offer_of_another_size_does_not_touch_what_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut incoming, mut work) = accepted(folder.path()).await;
+        incoming.started(DirectFileStart { number: 1, offset: 0 }, &mut work).unwrap();
+        incoming.chunk(&chunk(&CONTENT[..9]), &mut work).unwrap();
+        drop(incoming);
+        let mut later = Incoming::new(folder.path().to_owned(), true);
+        later.offered(DirectFileOffer { size: 3, ..offer() }, &mut work).unwrap();
+        assert!(matches!(work.join_next().await.unwrap().unwrap(), Work::Prepared(1, Ok(_))));
+        let (_again, _work) = accepted(folder.path()).await;
+        let lengths = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+        assert_eq!(lengths.max(), Some(9));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_under_the_name_of_a_part_is_not_followed_and_others_cannot_read_a_part() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, part) = (folder.path().join("elsewhere"), folder.path().join("film.part"));
+        std::os::unix::fs::symlink(&elsewhere, &part).unwrap();
+        Part::open(part.clone(), 10).unwrap_err();
+        assert!(!elsewhere.exists());
+        std::fs::write(&elsewhere, "precious").unwrap();
+        Part::open(part.clone(), 3).unwrap_err();
+        assert_eq!(std::fs::read(&elsewhere).unwrap(), b"precious");
+        std::fs::remove_file(&part).unwrap();
+        let part = Part::open(part, 10).unwrap();
+        assert_eq!(part.file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
 }

@@ -7,14 +7,14 @@
 //!                                      ◄──   accept(offset, hash of the prefix it has)
 //!   hash its own prefix
 //!   start(offset or 0)                 ──►
-//!   chunk … (at most WINDOW ahead)     ──►   write to NAME.HASH.part, hash on the way
+//!   chunk … (at most WINDOW ahead)     ──►   write to NAME.HASH.SIZE.part, hash on the way
 //!                                      ◄──   ack(offset)
 //!                                            size and hash right: move to NAME
 //!                                      ◄──   end(done)
 //! ```
 //!
 //! After a break the sender offers again what has not ended, and the receiver accepts from where it is. The `.part` file
-//! has the beginning of the file's hash in its name, so that it is found again after a restart and never continued with
+//! has the beginning of the file's hash and its size in its name, so that it is found again after a restart and never continued with
 //! another file; what it holds counts only if the sender confirms that its file begins like that.
 //!
 //! Invariants: a file appears under its name only when its whole content has the offered hash; nothing that exists is

@@ -130,7 +130,7 @@ async fn what_is_left_of_an_earlier_run_counts_only_if_the_file_begins_like_that
             Act::Pass(frame)
         };
         let mut scene = scene(Encryption::Pseudo, look);
-        std::fs::write(scene.inbox.path().join(format!("film.mkv.{hash}.part")), left).unwrap();
+        std::fs::write(scene.inbox.path().join(format!("film.mkv.{hash}.{}.part", content.len())), left).unwrap();
         scene.send("film.mkv", &content).await;
         assert_eq!(scene.ended().await, (FileOutcome::Done, FileOutcome::Done));
         assert_eq!(std::fs::read(scene.inbox.path().join("film.mkv")).unwrap(), content);

@@ -3,15 +3,18 @@
 //! Somebody on the way meddles with what the dialer sends; the listener has to notice. `pseudo` has nothing to notice it
 //! with: what it misses is tested, too, so that nobody believes otherwise.
 
+use std::time::{Duration, Instant};
+
 use prost::Message;
-use subrosa_direct::{Encryption, Invitation, Pairing, Ticket, Way, Wish, memory};
+use subrosa_direct::{Communicator, Encryption, Invitation, Pairing, Ticket, Timing, Way, Wish, memory};
+use subrosa_wire::encode;
 use subrosa_wire::proto::direct_frame::Frame;
 use subrosa_wire::proto::direct_message::Message as Content;
-use subrosa_wire::proto::{DirectEncryption, DirectHello, DirectMessage, DirectRecord};
+use subrosa_wire::proto::{DirectEncryption, DirectFrame, DirectHello, DirectMessage, DirectRecord};
 
 use crate::contract::over_memory;
 use crate::meddler::{Act, Meddled, with_record};
-use crate::person::Person;
+use crate::person::{Person, quick};
 
 const PROTECTING: [Encryption; 2] = [Encryption::Mls, Encryption::Rsa];
 
@@ -331,4 +334,52 @@ async fn nobody_else_can_go_on_with_a_chat_that_broke() {
     mallory.wish(Wish::Verify).await;
     assert_eq!(mallory.fails().await, "busy");
     assert_eq!(alice.turns_away().await, "busy");
+}
+
+#[tokio::test]
+async fn strangers_who_say_nothing_do_not_use_up_the_time_of_a_peer_who_is_away() {
+    let (listener, dialer) = memory::pair();
+    let timing = Timing { first: Duration::from_millis(100), give_up: Duration::from_secs(1), ..quick() };
+    let mut alice = Person::start_with("alice", listener, Encryption::Rsa, Pairing::unknown(), None, timing);
+    let mut strangers = dialer.clone();
+    let thief = dialer.clone();
+    let mut bob = Person::start("bob", dialer, Encryption::Rsa, Pairing::unknown());
+    bob.connected().await;
+    alice.connected().await;
+    bob.vanish();
+    alice.broken().await;
+    let begun = Instant::now();
+    let mut silent = Vec::new();
+    for _ in 0..15 {
+        silent.push(strangers.link().await.unwrap());
+    }
+    for _ in 0..15 {
+        assert_eq!(alice.turns_away().await, "silent");
+    }
+    assert!(begun.elapsed() > timing.give_up);
+    let mallory = Person::start("mallory", thief, Encryption::Rsa, Pairing::unknown());
+    assert_eq!(mallory.fails().await, "busy", "alice still waits for bob");
+    drop(silent);
+    // And not for ever.
+    assert!(["truncated", "link_lost"].contains(&alice.fails().await));
+}
+
+#[tokio::test]
+async fn who_looks_at_hellos_and_hangs_up_to_guess_at_the_words_is_slowed_down() {
+    let (listener, mut mallory) = memory::pair();
+    let mut alice = Person::start("alice", listener, Encryption::Mls, Pairing::unknown());
+    let mut begun = Instant::now();
+    for guess in 1..=5 {
+        let mut link = mallory.link().await.unwrap();
+        let commitment = DirectFrame { frame: Some(Frame::Commitment(vec![guess; 32])) };
+        link.outbound.send(encode(&commitment)).await.unwrap();
+        let hello = DirectFrame::decode(link.inbound.next().await.unwrap()).unwrap();
+        assert!(matches!(hello.frame, Some(Frame::Hello(_))));
+        if guess == 5 {
+            assert!(begun.elapsed() >= Duration::from_secs(1), "the fifth guess waits");
+        }
+        begun = Instant::now();
+        drop(link);
+        alice.turns_away().await;
+    }
 }

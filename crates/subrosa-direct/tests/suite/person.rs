@@ -21,6 +21,7 @@ pub fn quick() -> Timing {
         keep_alive: Duration::from_millis(100),
         silence: Duration::from_secs(1),
         handshake: Duration::from_secs(20),
+        first: Duration::from_secs(10),
         farewell: Duration::from_secs(10),
         retry: Duration::from_millis(20),
         retry_most: Duration::from_millis(100),
@@ -70,10 +71,22 @@ impl Person {
         pairing: Pairing,
         folder: Option<PathBuf>,
     ) -> Self {
+        Self::start_with(name, communicator, encryption, pairing, folder, quick())
+    }
+
+    /// The same, with another patience.
+    pub fn start_with(
+        name: &'static str,
+        communicator: impl Communicator + 'static,
+        encryption: Encryption,
+        pairing: Pairing,
+        folder: Option<PathBuf>,
+        timing: Timing,
+    ) -> Self {
         let (wishes, taken) = mpsc::channel(4096);
         let (shown, events) = mpsc::channel(65536);
         let script = Script { wishes: taken, events: shown };
-        let chat = Chat::new(communicator, encryptor::danger_any(encryption), script).pairing(pairing).timing(quick());
+        let chat = Chat::new(communicator, encryptor::danger_any(encryption), script).pairing(pairing).timing(timing);
         let chat = match folder {
             Some(folder) => chat.files(folder, true),
             None => chat,

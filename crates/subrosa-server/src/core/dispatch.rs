@@ -172,7 +172,7 @@ fn handle(turn: &mut Turn<'_>, frame: &ClientFrame) -> Handled {
                 Body::ListInvites(_) => on::invites::list(turn, &login),
                 Body::RevokeInvite(request) => on::invites::revoke(turn, &login, request),
                 Body::ListConversations(_) => on::conversations::handle(turn, &login),
-                Body::RelayPass(request) => on::relay_pass::handle(turn, request),
+                Body::RelayPass(request) => on::relay_pass::handle(turn, &login, request),
                 Body::AskRoomPass(_) => on::room_pass::handle(turn, &login),
                 // The rest is above, and before the login.
                 _ => Err(ErrorCode::OutOfState.into()),

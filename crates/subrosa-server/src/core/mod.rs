@@ -145,6 +145,7 @@ pub(crate) struct State {
     pub(crate) conversations: Cache,
     pub(crate) attempts_by_account: rate::Table<String>,
     pub(crate) attempts_by_address: rate::Table<std::net::IpAddr>,
+    pub(crate) relay_passes_by_device: rate::Table<store::DeviceNo>,
     /// What its relay is shown, where it asks for anything.
     pub(crate) relay_passes: RelayPasses,
     /// The one-time code for the first sign-up, while there is no account and one is needed.
@@ -206,6 +207,7 @@ impl Core {
             sessions: Sessions::default(),
             attempts_by_account: rate::Table::default(),
             attempts_by_address: rate::Table::default(),
+            relay_passes_by_device: rate::Table::default(),
             setup_code,
         };
         Ok(Self { store, state })

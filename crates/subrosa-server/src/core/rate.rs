@@ -42,6 +42,8 @@ pub struct Rates {
     pub messages: Rate,
     /// Requests of one device that cost more than a message: commits, founding, key packages, look-ups of people.
     pub changes: Rate,
+    /// Passes for the relay, of one device.
+    pub relay_passes: Rate,
 }
 
 impl Default for Rates {
@@ -53,6 +55,8 @@ impl Default for Rates {
             login_from_loopback: Rate { burst: 500, refill_ms: 100 },
             messages: Rate { burst: limits::MESSAGE_BURST, refill_ms: 1000 / limits::MESSAGES_PER_SECOND as u64 },
             changes: Rate { burst: 2_000, refill_ms: 50 },
+            // A client that comes up asks for its links at once, of which it has 64 at most.
+            relay_passes: Rate { burst: 64, refill_ms: 1_000 },
         }
     }
 }
@@ -66,6 +70,7 @@ impl Rates {
             login_from_loopback: Rate::OFF,
             messages: Rate::OFF,
             changes: Rate::OFF,
+            relay_passes: Rate::OFF,
         }
     }
 }

@@ -97,6 +97,12 @@ impl Turn<'_> {
         self.limit(rate, |session| session.changes.take(rate, now))
     }
 
+    /// Counts a pass for the relay. A device that connects again has no more of them.
+    pub(crate) fn count_relay_pass(&mut self, login: &Login) -> Result<(), Failure> {
+        let rate = self.state.config.rates.relay_passes;
+        limited(self.state.relay_passes_by_device.take(&login.device, rate, self.now))
+    }
+
     fn limit(
         &mut self,
         rate: Rate,

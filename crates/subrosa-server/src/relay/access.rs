@@ -1,7 +1,8 @@
 //! Whom a relay admits, and how often.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use data_encoding::BASE64URL_NOPAD;
 use iroh_base::EndpointId;
@@ -9,10 +10,13 @@ use iroh_relay::server::{self, AccessControl, ClientRequest, ConnectionId};
 use subrosa_types::Timestamp;
 
 use super::passes::{PassRefused, Passes};
+use super::places::{Place, Places};
 use crate::running::system_time;
 
 /// Connections of one endpoint: the one in use, and old ones that did not notice their end yet.
 const PER_ENDPOINT: usize = 3;
+/// Clients of one address: a household, or a small company behind one NAT. Endpoint keys cost nothing, addresses do.
+pub(super) const PER_ADDRESS: usize = 64;
 
 /// What a client must show besides its key.
 #[derive(Debug, Clone)]
@@ -43,6 +47,7 @@ impl Admission {
 pub(super) struct Access {
     admission: Admission,
     places: usize,
+    by_address: Arc<Places>,
     inside: Mutex<Inside>,
 }
 
@@ -54,7 +59,12 @@ struct Inside {
 
 impl Access {
     pub(super) fn new(admission: Admission, places: usize) -> Self {
-        Self { admission, places, inside: Mutex::default() }
+        Self { admission, places, by_address: Places::new(usize::MAX, PER_ADDRESS), inside: Mutex::default() }
+    }
+
+    /// The door for a client that comes from here.
+    pub(super) fn at(self: &Arc<Self>, address: IpAddr) -> AccessAt {
+        AccessAt { access: self.clone(), address, place: OnceLock::new() }
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -90,7 +100,27 @@ impl Access {
     }
 }
 
-impl AccessControl for Access {
+/// The door for one client. Once it is in, its address has a place less as long as this is there, which is as long as the
+/// client is. Who is not admitted takes no place.
+#[derive(Debug)]
+pub(super) struct AccessAt {
+    access: Arc<Access>,
+    address: IpAddr,
+    place: OnceLock<Place>,
+}
+
+impl AccessAt {
+    fn enter(&self, endpoint: [u8; 32], now: Timestamp, shown: &[u8]) -> Result<(), String> {
+        self.access.enter(endpoint, now, shown)?;
+        let placed = self.access.by_address.take(self.address).and_then(|place| self.place.set(place).ok());
+        placed.ok_or_else(|| {
+            self.access.leave(endpoint);
+            "this address has too many connections to the relay".into()
+        })
+    }
+}
+
+impl AccessControl for AccessAt {
     async fn on_connect(&self, request: &ClientRequest) -> server::Access {
         // What is no pass counts as none.
         let shown =
@@ -102,7 +132,7 @@ impl AccessControl for Access {
     }
 
     fn on_disconnect(&self, endpoint_id: EndpointId, _connection_id: ConnectionId) {
-        self.leave(*endpoint_id.as_bytes());
+        self.access.leave(*endpoint_id.as_bytes());
     }
 }
 
@@ -136,6 +166,18 @@ mod tests {
         }
         assert!(access.inside().of.is_empty());
         assert_eq!(access.inside().all, 0);
+    }
+
+    #[test]
+    fn one_address_cannot_take_all_places_with_many_endpoints() {
+        let access = Arc::new(Access::new(Admission::Open, 4 * PER_ADDRESS));
+        let clients: Vec<_> = (0..PER_ADDRESS + 1).map(|_| access.at([192, 0, 2, 1].into())).collect();
+        let entered = clients.iter().zip(0..).filter(|(at, number)| at.enter([*number; 32], NOW, &[]).is_ok());
+        assert_eq!(entered.count(), PER_ADDRESS);
+        assert_eq!(access.inside().all, PER_ADDRESS, "who is refused leaves nothing behind");
+        assert_eq!(access.at([192, 0, 2, 2].into()).enter([250; 32], NOW, &[]), Ok(()));
+        drop(clients);
+        assert_eq!(access.at([192, 0, 2, 1].into()).enter([251; 32], NOW, &[]), Ok(()));
     }
 
     #[test]

@@ -20,6 +20,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
+use super::access::PER_ADDRESS;
+use super::places::{Place, Places};
 use super::{Admission, Discovery, Relay, RelayLimits};
 use crate::gate::{self, Opened, TlsError};
 use crate::running::{StartError, host_of, listen_with_udp, lock_folder};
@@ -100,8 +102,10 @@ impl RelayAlone {
         let link = RelayLink { host, port: address.port(), fingerprint: key.public().fingerprint(), pass };
         let relay = Arc::new(Relay::new(admission, config.limits));
         let (stop, stopped) = watch::channel(false);
-        let doors = Arc::new(Semaphore::new(config.limits.clients.saturating_mul(DOORS).min(Semaphore::MAX_PERMITS)));
-        let door = Door { acceptor: TlsAcceptor::from(Arc::new(tls)), relay: relay.clone(), doors };
+        let doors = config.limits.clients.saturating_mul(DOORS).min(Semaphore::MAX_PERMITS);
+        let opening = Places::new(doors, PER_ADDRESS);
+        let doors = Arc::new(Semaphore::new(doors));
+        let door = Door { acceptor: TlsAcceptor::from(Arc::new(tls)), relay: relay.clone(), doors, opening };
         let door = Some(tokio::spawn(Arc::new(door).run(listener, stopped)));
         tracing::info!(%address, "the relay listens");
         Ok(Self { link, address, relay, stop, discovery, door, _folder: folder })
@@ -143,6 +147,8 @@ struct Door {
     acceptor: TlsAcceptor,
     relay: Arc<Relay>,
     doors: Arc<Semaphore>,
+    /// Those that are opening, by address; once they are open, the relay counts them.
+    opening: Arc<Places>,
 }
 
 impl Door {
@@ -154,8 +160,12 @@ impl Door {
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    tokio::spawn(self.clone().serve(stream, place));
+                Ok((stream, address)) => {
+                    let Some(opening) = self.opening.take(address.ip()) else {
+                        tracing::debug!("an address has too many connections that are opening");
+                        continue;
+                    };
+                    tokio::spawn(self.clone().serve(stream, place, opening));
                 }
                 Err(error) => {
                     // Too many open files, most likely: it passes when connections end.
@@ -166,7 +176,7 @@ impl Door {
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, place: OwnedSemaphorePermit) {
+    async fn serve(self: Arc<Self>, stream: TcpStream, place: OwnedSemaphorePermit, _opening: Place) {
         let opened = timeout(Duration::from_secs(limits::LOGIN_SECONDS), self.open(stream, place)).await;
         match opened {
             Ok(Ok(())) => {}

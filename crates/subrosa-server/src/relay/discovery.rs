@@ -7,15 +7,16 @@
 //! Bounds: connections at a time, and of one address; further ones are refused with one packet. From half full on, a client
 //! must show first that it receives at the address it claims (RFC 9000 §8.1.2).
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use iroh_relay::quic::ALPN_QUIC_ADDR_DISC;
 use noq::crypto::rustls::QuicServerConfig;
 use noq::{Endpoint, Incoming, VarInt};
 use tokio::time::timeout;
+
+use super::places::{Place, Places};
 
 /// Connections of one address: a household, or a company behind one NAT.
 const PER_ADDRESS: usize = 256;
@@ -57,7 +58,7 @@ impl Discovery {
             .send_observed_address_reports(true);
         config.transport_config(Arc::new(transport));
         let endpoint = Endpoint::server(config, address)?;
-        tokio::spawn(accept(endpoint.clone(), Arc::new(Places { all: places, taken: Mutex::default() })));
+        tokio::spawn(accept(endpoint.clone(), Places::new(places, PER_ADDRESS)));
         Ok(Self { endpoint })
     }
 }
@@ -102,77 +103,5 @@ async fn serve(incoming: Incoming, _place: Place) {
         }
         Ok(Err(error)) => tracing::debug!(%error, "a client of address discovery did not connect"),
         Err(_) => tracing::debug!("a client of address discovery took too long"),
-    }
-}
-
-/// Who is connected, by address.
-#[derive(Debug)]
-struct Places {
-    all: usize,
-    taken: Mutex<Taken>,
-}
-
-#[derive(Debug, Default)]
-struct Taken {
-    all: usize,
-    of: HashMap<IpAddr, usize>,
-}
-
-/// A place, until it is dropped.
-#[derive(Debug)]
-struct Place {
-    places: Arc<Places>,
-    address: IpAddr,
-    crowded: bool,
-}
-
-impl Places {
-    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        // Numbers are whole after a panic too.
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.all >= self.all {
-            return None;
-        }
-        let of = taken.of.entry(address).or_default();
-        if *of >= PER_ADDRESS && !address.to_canonical().is_loopback() {
-            return None;
-        }
-        *of += 1;
-        taken.all += 1;
-        Some(Place { places: self.clone(), address, crowded: taken.all > self.all / 2 })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.all = taken.all.saturating_sub(1);
-        if let Some(of) = taken.of.get_mut(&self.address) {
-            *of -= 1;
-            if *of == 0 {
-                taken.of.remove(&self.address);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_bounded_in_all_and_for_one_address_and_come_back() {
-        let places = Arc::new(Places { all: 2 * PER_ADDRESS, taken: Mutex::default() });
-        let [one, two]: [IpAddr; 2] = [[192, 0, 2, 1].into(), [192, 0, 2, 2].into()];
-        let of_one: Vec<Place> = std::iter::from_fn(|| places.take(one)).collect();
-        assert_eq!(of_one.len(), PER_ADDRESS);
-        assert!(!of_one[0].crowded);
-        let of_two: Vec<Place> = std::iter::from_fn(|| places.take(two)).collect();
-        assert_eq!(of_two.len(), PER_ADDRESS);
-        assert!(of_two[0].crowded);
-        assert!(places.take([192, 0, 2, 3].into()).is_none());
-        drop((of_one, of_two));
-        assert!(places.take([192, 0, 2, 3].into()).is_some());
-        assert_eq!(places.taken.lock().unwrap().of.len(), 0);
     }
 }

@@ -23,6 +23,7 @@ mod alone;
 mod client;
 mod discovery;
 mod passes;
+mod places;
 
 use std::io;
 use std::sync::Arc;
@@ -96,7 +97,7 @@ pub(crate) struct Relay {
     clients: Clients,
     metrics: Arc<Metrics>,
     keys: KeyCache,
-    access: Arc<dyn DynAccessControl>,
+    access: Arc<Access>,
     limits: RelayLimits,
 }
 
@@ -122,12 +123,14 @@ impl Relay {
         rest: Vec<u8>,
         place: OwnedSemaphorePermit,
     ) -> io::Result<()> {
+        let address = stream.get_ref().0.peer_addr()?.ip();
         let (parts, ()) = request.into_parts();
         let proof = parts.headers.get(iroh_relay::http::CLIENT_AUTH_HEADER).cloned();
         let mut stream = ClientStream::new(stream, rest, self.limits, place).await;
         let proven = handshake::serverside(&mut stream, proof).await.map_err(io::Error::other)?;
         let request = ClientRequest::new(proven.client_key, ProtocolVersion::V2, parts);
-        let guard = proven.authorize_with(&request, &self.access, &mut stream).await.map_err(io::Error::other)?;
+        let access: Arc<dyn DynAccessControl> = Arc::new(self.access.at(address));
+        let guard = proven.authorize_with(&request, &access, &mut stream).await.map_err(io::Error::other)?;
         let stream = RelayedStream::new(stream, self.keys.clone());
         let mut config = Config::new(guard, stream, ProtocolVersion::V2);
         config.channel_capacity = QUEUE;
