@@ -104,6 +104,7 @@ async fn stay(
     arrived: watch::Sender<u64>,
     mut all_arrived: watch::Receiver<u64>,
 ) -> Stay {
+    // No waiting for an event: arrivals spread over time are the load itself.
     let span = ARRIVALS.as_millis() as u64;
     sleep(Duration::from_millis(if guest < TALKERS { guest * 100 } else { 1000 + chance(guest, 1, span - 1000) }))
         .await;
