@@ -16,6 +16,7 @@ mod guest;
 mod outcome;
 mod process;
 mod profile;
+mod rpc;
 mod server;
 mod wire;
 
@@ -27,6 +28,7 @@ pub use guest::HostileGuest;
 pub use outcome::{Outcome, objects};
 pub use process::Process;
 pub use profile::{PASSWORD, Profile};
+pub use rpc::Rpc;
 pub use server::Server;
 pub use wire::Wire;
 
