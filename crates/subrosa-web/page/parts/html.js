@@ -1,0 +1,17 @@
+// @ts-check
+// Templates: `html` makes Preact nodes. Everything that is put into a template becomes a text node or an attribute's
+// value, never markup.
+
+import htm from "../vendor/htm.js";
+import { h } from "../vendor/preact.js";
+
+/** @type {(strings: TemplateStringsArray, ...values: any[]) => any} */
+export const html = htm.bind(h);
+
+/**
+ * Class names: those that hold.
+ * @param {...(string | false | null | undefined)} names
+ */
+export function classes(...names) {
+  return names.filter(Boolean).join(" ");
+}
