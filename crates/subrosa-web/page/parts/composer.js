@@ -10,7 +10,7 @@ import { Avatar } from "./avatar.js";
 import { IconButton, Name, Trouble } from "./controls.js";
 import { EmojiPicker } from "./emoji-picker.js";
 import { EMOJI, findEmoji } from "./emoji.js";
-import { html } from "./html.js";
+import { dirOf, html } from "./html.js";
 import { Icon } from "./icons.js";
 
 const OFFERED = 7;
@@ -128,7 +128,7 @@ export function Composer({ text, onText, onSend, names, label, longest, onLeave,
     <div class="composer-row">
       <button type="button" class="icon-button" data-opens-emoji aria-label=${t("emoji_pick")} title=${t("emoji_pick")}
         aria-expanded=${picking ? "true" : "false"} onClick=${() => setPicking(!picking)}><${Icon} name="face" /></button>
-      <textarea class="composer-field" rows="1" dir="auto" ref=${field} aria-label=${label} placeholder=${label} value=${text}
+      <textarea class="composer-field" rows="1" dir=${dirOf(text)} ref=${field} aria-label=${label} placeholder=${label} value=${text}
         aria-autocomplete="list" aria-controls=${offer ? `${id}-offer` : undefined}
         aria-activedescendant=${offer ? `${id}-${chosen}` : undefined} enterkeyhint="send"
         onInput=${(/** @type {any} */ event) => {

@@ -4,7 +4,7 @@
 import { useEffect, useId, useRef, useState } from "../vendor/hooks.js";
 import { t } from "../strings/index.js";
 import { sentence } from "../rpc.js";
-import { classes, html } from "./html.js";
+import { classes, dirOf, html } from "./html.js";
 import { Icon } from "./icons.js";
 import { line } from "./safe.js";
 
@@ -34,7 +34,7 @@ export function Field(/** @type {any} */ { label, hint, error, multiline, class:
     "aria-describedby": told || undefined,
     "aria-invalid": error ? "true" : undefined,
     onInput: (/** @type {any} */ event) => onInput(event.currentTarget.value),
-    dir: "auto",
+    dir: dirOf(value),
     ref: input,
     ...rest,
   };

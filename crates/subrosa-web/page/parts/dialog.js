@@ -14,6 +14,7 @@ export function Dialog({ title, children, onClose, class: more, bare }) {
   useEffect(() => {
     const { current } = element;
     if (current && !current.open) current.showModal();
+    /** @type {HTMLElement | null | undefined} */ (current?.querySelector("[data-first]") ?? current?.querySelector("h2"))?.focus();
     return () => current?.close();
   }, []);
   const press = (/** @type {MouseEvent} */ event) => {
@@ -26,7 +27,7 @@ export function Dialog({ title, children, onClose, class: more, bare }) {
     }}>
     <div class="dialog-body">
       <header class=${bare ? "unseen" : ""}>
-        <h2 id=${id}>${title}</h2>
+        <h2 id=${id} tabindex="-1">${title}</h2>
         ${!bare && html`<${IconButton} icon="close" label=${t("close")} onClick=${onClose} />`}
       </header>
       ${children}

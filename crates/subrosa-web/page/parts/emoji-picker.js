@@ -4,7 +4,7 @@
 import { useEffect, useRef, useState } from "../vendor/hooks.js";
 import { t } from "../strings/index.js";
 import { EMOJI_SETS, findEmoji } from "./emoji.js";
-import { html } from "./html.js";
+import { dirOf, html } from "./html.js";
 
 const COLUMNS = 8;
 const MOST = 400;
@@ -54,7 +54,7 @@ export function EmojiPicker({ onPick, onClose }) {
 
   return html`<div class="emoji-picker" role="dialog" aria-label=${t("emoji_pick")} ref=${box} onKeyDown=${key}>
     <input class="input" type="search" ref=${field} aria-label=${t("emoji_search")} placeholder=${t("emoji_search")} value=${text}
-      onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} onKeyDown=${enter} dir="auto" />
+      onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} onKeyDown=${enter} dir=${dirOf(text)} />
     <div class="emoji-sets">
       ${EMOJI_SETS.map((set) => {
         const here = found.filter((one) => one.set === set);

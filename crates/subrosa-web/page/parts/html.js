@@ -9,6 +9,14 @@ import { h } from "../vendor/preact.js";
 export const html = htm.bind(h);
 
 /**
+ * The direction of a field: that of its text, and of the page as long as it is empty.
+ * @param {string} text
+ */
+export function dirOf(text) {
+  return text === "" ? undefined : "auto";
+}
+
+/**
  * Class names: those that hold.
  * @param {...(string | false | null | undefined)} names
  */

@@ -15,11 +15,11 @@ import { Button, Explain, IconButton, Name, Trouble, useAction, useReading } fro
 import { html } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 
-/** @param {{target: string}} props */
-export function Details({ target }) {
+/** @param {{target: string, over: boolean}} props `over`: it covers the chat */
+export function Details({ target, over }) {
   const group = target.startsWith("#");
   return html`<div class="details">
-    <header class="head"><h2>${t("details")}</h2>
+    <header class="head"><${over ? "h1" : "h2"}>${t("details")}<//>
       <${IconButton} icon="close" label=${t("close_details")} onClick=${() => details.set(false)} /></header>
     <div class="details-body">
       <div class="portrait"><${Avatar} name=${target} kind=${group ? "group" : "person"} size="large" />
@@ -106,7 +106,7 @@ function Member({ row, target, own, allowed }) {
         ${own
           ? html`<${Name} text=${row.name} class="strong" /> <span class="quiet">${t("you")}</span>`
           : html`<a href=${`#/chat/${encodeURIComponent(`@${row.name}`)}`} onClick=${() => go({ page: "chat", chat: `@${row.name}` })}><${Name} text=${row.name} class="strong" /></a>`}
-        ${row.verified && html`<span class="good" title=${t("compared")}><${Icon} name="shield" /><span class="unseen">${t("compared")}</span></span>`}
+        ${row.verified && !own && html`<span class="good" title=${t("compared")}><${Icon} name="shield" /><span class="unseen">${t("compared")}</span></span>`}
       </span>
       <span class="quiet">${t(/** @type {any} */ (`role_${row.role}`))} · ${t("count_devices", { count: row.devices })}</span>
       <${Trouble} text=${action.failed} />

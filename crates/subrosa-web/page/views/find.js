@@ -10,7 +10,7 @@ import { timelineOf } from "../state/timelines.js";
 import { call } from "../state/wire.js";
 import { Avatar } from "../parts/avatar.js";
 import { Button, IconButton, Name, Trouble } from "../parts/controls.js";
-import { html } from "../parts/html.js";
+import { dirOf, html } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { line } from "../parts/safe.js";
 import { stamp } from "../parts/time.js";
@@ -70,7 +70,7 @@ export function FindInChat({ target, timeline, onClose }) {
   }}>
     <div class="find-row">
       <${Icon} name="search" />
-      <input type="search" class="input" ref=${field} value=${text} dir="auto" aria-label=${t("find_in_chat")} placeholder=${t("find_in_chat")}
+      <input type="search" class="input" ref=${field} value=${text} dir=${dirOf(text)} aria-label=${t("find_in_chat")} placeholder=${t("find_in_chat")}
         onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} />
       <${IconButton} icon="close" label=${t("close")} onClick=${onClose} />
     </div>
@@ -97,7 +97,7 @@ export function SearchPage() {
     </header>
     <div class="page-body">
       <div class="find-row big"><${Icon} name="search" />
-        <input type="search" class="input" ref=${field} value=${text} dir="auto" aria-label=${t("search_all")} placeholder=${t("search_words")}
+        <input type="search" class="input" ref=${field} value=${text} dir=${dirOf(text)} aria-label=${t("search_all")} placeholder=${t("search_words")}
           onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} /></div>
       <${Results} found=${found} failed=${failed} more=${more} onPick=${pick} chats=${true} />
     </div>

@@ -42,7 +42,7 @@ export function NewChat() {
       event.preventDefault();
       if (bare(name)) open(found.length === 1 ? found[0].name : bare(name));
     }}>
-      <${Field} label=${t("whom")} hint=${t("whom_hint")} value=${name} onInput=${setName} autocapitalize="none" autocomplete="off" spellcheck=${false} />
+      <${Field} data-first label=${t("whom")} hint=${t("whom_hint")} value=${name} onInput=${setName} required autocapitalize="none" autocomplete="off" spellcheck=${false} />
       <ul class="people pick" onKeyDown=${arrows("button")}>
         ${found.slice(0, 50).map(
           (row) => html`<li key=${row.name}><button type="button" onClick=${() => open(row.name)}>
@@ -52,7 +52,7 @@ export function NewChat() {
       </ul>
       ${everybody.length === 0 && html`<p class="quiet">${t("nobody_else")}</p>`}
       <div class="acts">
-        <${Button} type="submit" tone="main" disabled=${bare(name) === ""}>${t("open_chat")}<//>
+        <${Button} type="submit" tone="main">${t("open_chat")}<//>
         ${allowed && html`<${Button} icon="group" onClick=${() => show({ kind: "new-group" })}>${t("new_group")}<//>`}
       </div>
       ${!allowed && html`<${Explain} text=${t("why_not_group")} />`}
@@ -76,8 +76,8 @@ function PickPeople({ chosen, onChange, without }) {
     setText("");
   };
   return html`<fieldset class="pick-people">
-    <legend>${t("members")}</legend>
-    <${Field} label=${t("find_people")} hint=${t("find_people_hint")} value=${text} onInput=${setText} autocapitalize="none" autocomplete="off" spellcheck=${false}
+    <legend class="unseen">${t("members")}</legend>
+    <${Field} data-first label=${t("find_people")} hint=${t("find_people_hint")} value=${text} onInput=${setText} autocapitalize="none" autocomplete="off" spellcheck=${false}
       onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
         if (event.key !== "Enter" || bare(text) === "") return;
         event.preventDefault();
@@ -109,7 +109,7 @@ export function NewGroup() {
   };
   return html`<${Dialog} title=${t("new_group")} onClose=${closeDialog}>
     <form onSubmit=${create}>
-      <${Field} label=${t("group_title")} value=${title} onInput=${setTitle} required />
+      <${Field} data-first label=${t("group_title")} value=${title} onInput=${setTitle} required />
       <${PickPeople} chosen=${chosen} onChange=${setChosen} without=${[name]} />
       <p class="quiet">${t("invited_note")}</p>
       <${Trouble} text=${action.failed} />
@@ -160,7 +160,7 @@ export function RenameGroup({ group }) {
   };
   return html`<${Dialog} title=${t("rename_group")} onClose=${closeDialog}>
     <form onSubmit=${rename}>
-      <${Field} label=${t("group_title")} value=${title} onInput=${setTitle} required />
+      <${Field} data-first label=${t("group_title")} value=${title} onInput=${setTitle} required />
       <${Trouble} text=${action.failed} />
       <div class="acts"><${Button} type="submit" tone="main" busy=${action.busy}>${t("rename")}<//>
         <${Button} onClick=${closeDialog}>${t("cancel")}<//></div>

@@ -86,9 +86,9 @@ function Dial() {
   };
   return html`<form class="box" onSubmit=${dial}>
     <h2>${t("dial")}</h2><p class="quiet">${t("dial_note")}</p>
-    <${Field} label=${t("ticket")} multiline value=${ticket} onInput=${setTicket} dir="ltr" spellcheck=${false} autocomplete="off" />
+    <${Field} label=${t("ticket")} multiline required value=${ticket} onInput=${setTicket} dir="ltr" spellcheck=${false} autocomplete="off" />
     <${Ways} ...${{ transport, setTransport, encryption, setEncryption }} />
     <${Trouble} text=${action.failed} />
-    <${Button} type="submit" tone="main" icon="link" busy=${action.busy} disabled=${action.busy || ticket.trim() === ""}>${t("dial_now")}<//>
+    <${Button} type="submit" tone="main" icon="link" busy=${action.busy}>${t("dial_now")}<//>
   </form>`;
 }

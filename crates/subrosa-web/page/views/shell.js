@@ -66,6 +66,12 @@ function Columns() {
   const main = useRef(/** @type {HTMLElement | null} */ (null));
   const at = JSON.stringify(now);
   const first = useRef(true);
+  const narrow = useMedia("(max-width: 44.99rem)");
+  const alone = narrow && now.page === "home";
+  // On a screen without a third column, details lie over the chat: they do not stay for the next one.
+  useEffect(() => {
+    if (!matchMedia("(min-width: 70rem)").matches) details.set(false);
+  }, [at]);
   // Where there is nothing to write in, the heading takes the focus, so that the keyboard goes on in what is new.
   useEffect(() => {
     if (first.current) {
@@ -76,13 +82,18 @@ function Columns() {
       /** @type {HTMLElement | null} */ (main.current?.querySelector("h1"))?.focus({ preventScroll: true });
     }
   }, [at]);
-  return html`<div class=${classes("columns", now.page === "home" && "at-home", right && "with-details")}>
-    <div class="left">${html`<${Sidebar} />`}</div>
-    <main class="middle" ref=${main}><${Middle} /></main>
-    ${right &&
-    html`<aside class="right" aria-label=${t("details")}>
-      ${now.page === "chat" ? html`<${Details} key=${now.chat} target=${now.chat} />` : html`<${TalkDetails} id=${now.talk} />`}
-    </aside>`}
+  const wide = useMedia("(min-width: 70rem)");
+  const columns = classes("columns", now.page === "home" && "at-home", right && "with-details");
+  if (alone) return html`<div class=${columns}><main class="left" ref=${main}><${Sidebar} alone=${true} /></main></div>`;
+  return html`<div class=${columns}>
+    <div class="left"><${Sidebar} alone=${false} /></div>
+    <main class="content" ref=${main}>
+      <div class="middle"><${Middle} /></div>
+      ${right &&
+      html`<section class="right" aria-label=${t("details")}>
+        ${now.page === "chat" ? html`<${Details} key=${now.chat} target=${now.chat} over=${!wide} />` : html`<${TalkDetails} id=${now.talk} over=${!wide} />`}
+      </section>`}
+    </main>
   </div>`;
 }
 
@@ -162,6 +173,22 @@ function Notes() {
 /** For screen readers: what came new in the open chat, and nothing else. */
 function Announcer() {
   return html`<div class="unseen" role="log" aria-live="polite" aria-label=${t("new_messages")}>${useCell(announced)}</div>`;
+}
+
+/**
+ * Whether a media query holds.
+ * @param {string} query
+ */
+function useMedia(query) {
+  const [holds, setHolds] = useState(matchMedia(query).matches);
+  useEffect(() => {
+    const media = matchMedia(query);
+    const change = () => setHolds(media.matches);
+    change();
+    media.addEventListener("change", change);
+    return () => media.removeEventListener("change", change);
+  }, [query]);
+  return holds;
 }
 
 function useKeys() {

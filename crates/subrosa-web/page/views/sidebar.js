@@ -3,7 +3,7 @@
 // to everything else.
 
 import { useRef, useState } from "../vendor/hooks.js";
-import { number, rich, t } from "../strings/index.js";
+import { number, t } from "../strings/index.js";
 import { useCell } from "../state/cell.js";
 import { changedKeys, chats, direct, invites } from "../state/chats.js";
 import { show } from "../state/overlay.js";
@@ -14,7 +14,7 @@ import { call } from "../state/wire.js";
 import { readAll } from "../state/session.js";
 import { Avatar } from "../parts/avatar.js";
 import { IconButton, Name } from "../parts/controls.js";
-import { classes, html } from "../parts/html.js";
+import { classes, dirOf, html } from "../parts/html.js";
 import { Icon, Rose } from "../parts/icons.js";
 import { arrows } from "../parts/keys.js";
 import { line } from "../parts/safe.js";
@@ -26,7 +26,8 @@ import { sentence } from "../rpc.js";
 
 const TOO_MANY = 99;
 
-export function Sidebar() {
+/** @param {{alone: boolean}} props `alone`: it is all that a narrow screen shows */
+export function Sidebar({ alone }) {
   const [filter, setFilter] = useState("");
   const rows = sorted(useCell(chats), filter);
   const asked = useCell(invites);
@@ -35,12 +36,13 @@ export function Sidebar() {
   return html`<div class="sidebar">
     <header class="sidebar-head">
       <a class="brand" href="#/"><${Rose} /><span>${t("app_name")}</span></a>
+      ${alone && html`<h1 class="unseen" tabindex="-1">${t("chats")}</h1>`}
       <${Reload} />
       <${IconButton} icon="add" label=${t("new_chat")} onClick=${() => show({ kind: "new-chat" })} />
     </header>
-    <div class="filter">
+    <div class="filter" role="search">
       <${Icon} name="search" />
-      <input type="search" class="input" aria-label=${t("filter_chats")} placeholder=${t("filter_chats")} value=${filter} dir="auto"
+      <input type="search" class="input" aria-label=${t("filter_chats")} placeholder=${t("filter_chats")} value=${filter} dir=${dirOf(filter)}
         onInput=${(/** @type {any} */ event) => setFilter(event.currentTarget.value)}
         onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
           if (event.key === "ArrowDown") {
@@ -106,7 +108,7 @@ function ChatLine({ chat }) {
       <span class="chat-top"><${Name} class="chat-name one-line" text=${chat.chat.slice(1)} />
         ${up && html`<span class="good" title=${t("direct_up")}><${Icon} name="link" /><span class="unseen">${t("direct_up")}</span></span>`}
         ${chat.last !== null && html`<time class="quiet">${recent(chat.last)}</time>`}</span>
-      <span class="chat-bottom"><span class="one-line quiet"><${Last} chat=${chat} alarm=${alarm} /></span>
+      <span class="chat-bottom"><${Last} chat=${chat} alarm=${alarm} />
         ${chat.mentions > 0 && html`<span class="badge mention" aria-hidden="true">@</span>`}
         ${chat.unread > 0 &&
         html`<span class="badge" aria-hidden="true">${chat.unread > TOO_MANY ? `${number(TOO_MANY)}+` : number(chat.unread)}</span>
@@ -117,12 +119,21 @@ function ChatLine({ chat }) {
 
 /** @param {{chat: ChatRow, alarm: boolean}} props */
 function Last({ chat, alarm }) {
-  if (alarm) return html`<span class="bad">${t("key_changed_short")}</span>`;
-  if (chat.draft) return html`<span class="accent">${t("draft")}</span> <bdi>${line(chat.draft)}</bdi>`;
-  if (!chat.preview) return t("nothing_yet");
-  const text = html`<bdi>${line(chat.preview.text)}</bdi>`;
-  if (chat.preview.own) return rich("preview_own", { text });
-  return chat.kind === "group" ? rich("preview_from", { name: html`<${Name} text=${chat.preview.from} />`, text }) : text;
+  if (alarm) return html`<span class="last bad one-line">${t("key_changed_short")}</span>`;
+  if (chat.draft) return piece(t("draft"), chat.draft, "accent");
+  if (!chat.preview) return html`<span class="last quiet one-line">${t("nothing_yet")}</span>`;
+  const { from, own, text } = chat.preview;
+  return piece(own ? t("preview_you") : chat.kind === "group" ? html`<${Name} text=${from} />:` : "", text, "");
+}
+
+/**
+ * The text has its own direction and is cut at its own end.
+ * @param {any} before
+ * @param {string} text
+ * @param {string} tone
+ */
+function piece(before, text, tone) {
+  return html`<span class="last quiet">${before && html`<span class=${tone}>${before}</span>`}<span class="one-line" dir="auto">${line(text)}</span></span>`;
 }
 
 /** @param {{talk: import("../state/talks.js").Talk}} props */

@@ -12,7 +12,7 @@ import { talks } from "../state/talks.js";
 import { Avatar } from "../parts/avatar.js";
 import { Name } from "../parts/controls.js";
 import { Dialog } from "../parts/dialog.js";
-import { html } from "../parts/html.js";
+import { dirOf, html } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 
 const MOST = 12;
@@ -42,7 +42,7 @@ export function Switcher() {
   };
   return html`<${Dialog} title=${t("switcher")} onClose=${closeDialog} class="switcher" bare=${true}>
     <div class="find-row big"><${Icon} name="search" />
-      <input class="input" ref=${field} role="combobox" aria-expanded="true" aria-controls="switcher-list" aria-autocomplete="list" dir="auto"
+      <input class="input" ref=${field} role="combobox" aria-expanded="true" aria-controls="switcher-list" aria-autocomplete="list" dir=${dirOf(text)}
         aria-activedescendant=${ways.length > 0 ? `switcher-${chosen}` : undefined} aria-label=${t("switcher")} placeholder=${t("switcher")}
         value=${text} autocomplete="off" spellcheck=${false} onKeyDown=${key}
         onInput=${(/** @type {any} */ event) => {

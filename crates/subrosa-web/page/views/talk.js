@@ -176,9 +176,9 @@ function Files({ talk }) {
 
 /**
  * The right column of a talk.
- * @param {{id: string}} props
+ * @param {{id: string, over: boolean}} props
  */
-export function TalkDetails({ id }) {
+export function TalkDetails({ id, over }) {
   useCell(talks);
   const talk = talkOf(id);
   const action = useAction();
@@ -193,7 +193,7 @@ export function TalkDetails({ id }) {
       } else await call("direct_verify", { direct: talk.number });
     });
   return html`<div class="details">
-    <header class="head"><h2>${t("details")}</h2><${IconButton} icon="close" label=${t("close_details")} onClick=${() => details.set(false)} /></header>
+    <header class="head"><${over ? "h1" : "h2"}>${t("details")}<//><${IconButton} icon="close" label=${t("close_details")} onClick=${() => details.set(false)} /></header>
     <div class="details-body">
       <div class="portrait"><${Avatar} name=${talk.title} kind=${talk.kind} size="large" /><p class="portrait-name"><${Name} text=${talk.title} /></p></div>
       ${talk.server && html`<p class="quiet code small" dir="ltr">${talk.server}</p>`}

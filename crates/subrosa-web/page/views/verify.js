@@ -62,9 +62,9 @@ export function Verify({ name }) {
         <${Button} onClick=${closeDialog}>${t("verify_later")}<//></div>
       <p class="quiet">${t("verify_differ")}</p>`}
       <form class="box" onSubmit=${compare}>
-        <${Field} label=${t("verify_paste")} hint=${t("verify_paste_hint")} value=${uri} onInput=${setUri} dir="ltr" autocomplete="off" spellcheck=${false} />
+        <${Field} label=${t("verify_paste")} hint=${t("verify_paste_hint")} value=${uri} onInput=${setUri} required dir="ltr" autocomplete="off" spellcheck=${false} />
         <${Trouble} text=${comparing.failed} />
-        <${Button} type="submit" busy=${comparing.busy} disabled=${comparing.busy || uri.trim() === ""}>${t("verify_compare")}<//>
+        <${Button} type="submit" busy=${comparing.busy}>${t("verify_compare")}<//>
       </form>`}
   <//>`;
 }
