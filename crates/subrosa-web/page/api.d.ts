@@ -30,6 +30,7 @@ export interface History { rows: MessageRow[]; older: boolean; newer: boolean; }
 export interface Found { rows: MessageRow[]; more: boolean; }
 export interface GroupReply { chat: string; title: string; }
 export interface Reloaded { messages: number; invites: number; }
+export interface GuestRow { name: string; member: boolean; }
 export interface Hello {
   v: number; version: string; profile: "none" | "logged_out" | "enrolled"; can_start_server: boolean;
 }
@@ -43,7 +44,7 @@ interface Method<P, R> { params: P; result: R; }
 export interface Methods {
   hello: Method<Nothing, Hello>;
   start_server: Method<Nothing, { link: string }>;
-  subscribe: Method<{ cursor?: number }, { cursor: number; missed: boolean }>;
+  subscribe: Method<{ cursor?: number }, { cursor: number | null; missed: boolean }>;
   qr: Method<{ text: string }, { size: number; rows: string[] }>;
   sign_up: Method<{
     server: string; username: string; password: string; email: string | null; invite: string | null;
@@ -88,16 +89,16 @@ export interface Methods {
   follow: Method<Nothing, null>;
   status: Method<Nothing, Status>;
   room_enter: Method<{ room?: string; server?: string; port?: number; name?: string },
-    { room: number; name_of_room: string; server: string }>;
+    { room: number; name: string; server: string; new_server: boolean }>;
   room_say: Method<{ room: number; text: string }, { number: number }>;
-  room_names: Method<{ room: number }, { names: string[] }>;
-  room_verify: Method<{ room: number }, { words: string; epoch: number; guests: number }>;
+  room_names: Method<{ room: number }, GuestRow[] | null>;
+  room_verify: Method<{ room: number }, { words: string; epoch: number; guests: number } | null>;
   room_leave: Method<{ room: number }, null>;
   direct_listen: Method<{
-    transport?: "quic" | "tcp"; encryption?: "mls" | "rsa"; relay?: string; ticket_only?: boolean;
+    transport?: "quic" | "tcp"; encryption?: string; relay?: string; ticket_only?: boolean; open_port?: boolean;
   }, { direct: number }>;
-  direct_dial: Method<{ ticket: string; transport?: "quic" | "tcp"; encryption?: "mls" | "rsa" }, { direct: number }>;
-  direct_say: Method<{ direct: number; text: string }, { number: number }>;
+  direct_dial: Method<{ ticket: string; encryption?: string }, { direct: number }>;
+  direct_say: Method<{ direct: number; text: string }, null>;
   direct_verify: Method<{ direct: number }, null>;
   direct_accept: Method<{ direct: number; number?: number }, null>;
   direct_decline: Method<{ direct: number; number?: number }, null>;
@@ -119,3 +120,10 @@ export type Event =
   | { event: "direct"; chat: string; up: boolean }
   | { event: "warning"; code: string; message: string }
   | { event: "logged_out"; reason: string };
+
+export interface Notifications {
+  event: Event & { cursor?: number | null };
+  room: { room: number } & Record<string, any>;
+  direct: { direct: number } & Record<string, any>;
+  missed: undefined;
+}

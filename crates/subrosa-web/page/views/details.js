@@ -24,7 +24,7 @@ export function Details({ target, over }) {
     <div class="details-body">
       <div class="portrait"><${Avatar} name=${target} kind=${group ? "group" : "person"} size="large" />
         <p class="portrait-name"><${Name} text=${target.slice(1)} /></p></div>
-      ${group ? html`<${Group} target=${target} />` : html`<${Person} key=${target} name=${target.slice(1)} />`}
+      ${group ? html`<${Group} target=${target} heading=${over ? "h2" : "h3"} />` : html`<${Person} key=${target} name=${target.slice(1)} />`}
     </div>
   </div>`;
 }
@@ -47,8 +47,8 @@ function Person({ name }) {
     </section>`;
 }
 
-/** @param {{target: string}} props */
-function Group({ target }) {
+/** @param {{target: string, heading: string}} props */
+function Group({ target, heading }) {
   const members = useCell(membersOf(target));
   const mine = useCell(me);
   const allowed = may(myRole(), "change_members");
@@ -67,7 +67,7 @@ function Group({ target }) {
     });
   return html`
     <section class="box" aria-label=${t("members")}>
-      <h3>${t("members")}</h3>
+      <${heading}>${t("members")}<//>
       <${Trouble} text=${members.failed} />
       ${members.rows === null && !members.failed && html`<p class="quiet">${t("loading")}</p>`}
       <ul class="people">
