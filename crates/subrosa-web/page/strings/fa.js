@@ -101,7 +101,7 @@ export const fa = {
   queued_why: "روی این دستگاه نگه داشته شده؛ به محض امکان فرستاده می‌شود.",
   retry: "دوباره بفرست",
   discard: "دور بینداز",
-  told_joined: "{name} اکنون اینجاست.",
+  told_joined: "{name} پیوست.",
   told_left: "{name} رفت.",
   told_renamed: "نام گروه اکنون {name} است.",
   told_device: "{name} دستگاه دیگری دارد.",

@@ -6,7 +6,7 @@ import { useCell } from "../state/cell.js";
 import { chats, direct, readChats } from "../state/chats.js";
 import { membersOf, readMembers } from "../state/members.js";
 import { show } from "../state/overlay.js";
-import { me, myRole, people } from "../state/person.js";
+import { compared, me, myRole, people } from "../state/person.js";
 import { may } from "../state/roles.js";
 import { details, go, goInstead } from "../state/route.js";
 import { call } from "../state/wire.js";
@@ -34,7 +34,7 @@ function Person({ name }) {
   const up = useCell(direct).has(`@${name}`);
   const role = useCell(people).find((row) => row.name === name)?.role;
   const begun = useCell(chats).some((row) => row.chat === `@${name}`);
-  const proof = useReading(() => call("verify", { name, confirm: false }), [name, begun]);
+  const proof = useReading(() => call("verify", { name, confirm: false }), [name, begun, useCell(compared)]);
   return html`
     ${role && html`<p class="fact"><${Icon} name="person" />${t(/** @type {any} */ (`role_${role}`))}</p>`}
     <p class="fact"><${Icon} name="link" />${up ? t("way_direct") : t("way_server")}</p>
