@@ -33,7 +33,11 @@ import { endTalks, takeTalk } from "./talks.js";
 import { readTimelines, renameTimeline, takeDelivered, takeMessages, takeNotice } from "./timelines.js";
 import { call, connect } from "./wire.js";
 
-/** @typedef {import("../api.js").Notifications["event"]} Event */
+/**
+ * An event with its name, also where it is a row besides.
+ * @typedef {Extract<import("../api.js").Told, {event: string}> | ({event: "message"} & import("../api.js").MessageRow) |
+ *   ({event: "invite"} & import("../api.js").InviteRow)} Event
+ */
 
 export const phase = new Cell(/** @type {"no-token" | "starting" | "first-run" | "ready"} */ ("starting"));
 export const hello = new Cell(/** @type {import("../api.js").Hello | null} */ (null));

@@ -224,6 +224,7 @@ export class Talk {
    * @param {any} event
    */
   connected(event) {
+    this.title = t("link_peer");
     this.vouched = event.vouched === true;
     this.encryption = event.encryption ?? "";
     this.via = event.via ?? "";

@@ -360,6 +360,8 @@ export const en = {
   relay: "Relay",
   relay_hint: "Link of a server that helps to find a way. It sees only ciphertext.",
   link_listening: "Waiting for somebody",
+  link_peer: "The other side",
+  link_nobody: "When somebody is there, both of you see the same words here.",
   link_dialled: "By ticket",
   link_waits: "Nobody has used the ticket yet.",
   link_empty: "Nothing was said yet.",

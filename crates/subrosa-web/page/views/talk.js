@@ -206,11 +206,11 @@ export function TalkDetails({ id, over }) {
             ${name === talk.me && html` <span class="quiet">${t("you")}</span>`}</span></li>`,
         )}</ul></section>`}
       <section class="box" aria-label=${t("verification")}><${heading}>${t("verification")}<//>
-        <p class="quiet">${room ? t("room_verify_note") : talk.vouched ? t("link_vouched") : t("unvouched_why")}</p>
+        <p class="quiet">${room ? t("room_verify_note") : !talk.joined && !talk.proof ? t("link_nobody") : talk.vouched ? t("link_vouched") : t("unvouched_why")}</p>
         ${talk.proof && html`<p class="proof words" lang="en" dir="ltr">${talk.proof.words}</p>${talk.proof.digits && html`<p class="proof digits" dir="ltr">${talk.proof.digits}</p>`}`}
         ${room && talk.proof && html`<p class="quiet">${t("room_verify_guests", { count: talk.proof.guests })}</p>`}
         <${Trouble} text=${action.failed} />
-        ${!talk.ended && html`<${Button} icon="shield" busy=${action.busy} onClick=${compare}>${t("show_words")}<//>`}
+        ${talk.joined && html`<${Button} icon="shield" busy=${action.busy} onClick=${compare}>${t("show_words")}<//>`}
       </section>
     </div>
   </div>`;
