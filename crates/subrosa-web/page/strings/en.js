@@ -77,6 +77,7 @@ export const en = {
   switch_to: "Go to…",
   // Chat
   messages_in: "Messages with {chat}",
+  chat_gone: "You are in no group of this name.",
   chat_empty: "No messages yet. Say something.",
   encrypted: "End-to-end encrypted",
   direct_up: "Direct link",
@@ -181,7 +182,7 @@ export const en = {
   asks_group: "{name} invites you to {chat}.",
   asks_group_why: "You see what is said from when you accept.",
   asks_chat: "{name} writes to you for the first time.",
-  asks_chat_why: "Accept to read it. If you decline, it is gone.",
+  asks_chat_why: "Accept to write with them. If you decline, the chat is gone.",
   asks_role: "{name} hands the super admin role over to you.",
   asks_role_why: "There is one super admin. If you accept, it is you from then on.",
   accept: "Accept",

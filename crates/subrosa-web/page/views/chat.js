@@ -4,7 +4,7 @@
 import { useEffect, useMemo, useState } from "../vendor/hooks.js";
 import { rich, t } from "../strings/index.js";
 import { useCell } from "../state/cell.js";
-import { changedKeys, chats, direct, readChangedKeys, readChats } from "../state/chats.js";
+import { changedKeys, chats, direct, invites, readChangedKeys, readChats } from "../state/chats.js";
 import { draftOf, keepDraft, setDraft } from "../state/drafts.js";
 import { membersOf } from "../state/members.js";
 import { show } from "../state/overlay.js";
@@ -20,6 +20,7 @@ import { html } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { line } from "../parts/safe.js";
 import { FindInChat } from "./find.js";
+import { Card } from "./requests.js";
 import { TimelineView } from "./timeline.js";
 
 /** @param {{target: string}} props */
@@ -86,11 +87,14 @@ function Foot({ target, chat, timeline, group }) {
   const everybody = useCell(people);
   const members = useCell(membersOf(target));
   const changed = useCell(changedKeys).find((row) => `@${row.name}` === target);
+  const request = useCell(invites).find((row) => row.kind === "request" && row.chat === target);
   if (shown !== target) {
     setShown(target);
     setText(draftOf(target));
   }
   if (changed && !group) return html`<${Alarm} name=${changed.name} verified=${changed.was_verified} />`;
+  if (request) return html`<div class="foot"><${Card} row=${request} /></div>`;
+  if (group && !chat) return html`<div class="foot"><${Explain} text=${t("chat_gone")} /></div>`;
   if (chat?.blocked) return html`<div class="foot"><${Blocked} why=${chat.blocked} group=${group} members=${members.rows} /></div>`;
   const names = group ? (members.rows ?? []).map((row) => row.name) : everybody.map((row) => row.name);
   const write = (/** @type {string} */ next) => {

@@ -10,6 +10,7 @@ import { call } from "../state/wire.js";
 import { Button, Explain, Field, Segments, Tick, Trouble, useAction } from "../parts/controls.js";
 import { html } from "../parts/html.js";
 import { Icon, Rose } from "../parts/icons.js";
+import { line } from "../parts/safe.js";
 
 /** @typedef {"choose" | "sign-up" | "log-in"} Step */
 
@@ -34,10 +35,10 @@ export function FirstRun() {
   return html`<main class="first-run">
     <div class="first-card">
       <header><${Rose} /><h1>${t("app_name")}</h1><p class="quiet">${t("tagline")}</p></header>
-      ${reason && html`<p class="trouble" role="status"><${Icon} name="info" /><span dir="auto">${reason}</span></p>`}
+      ${reason && html`<p class="trouble" role="status"><${Icon} name="info" /><span dir="auto">${line(reason)}</span></p>`}
       ${step === "choose" &&
       html`<div class="ways">
-        ${about?.profile === "logged_out" && html`<${Explain} text=${t("logged_out_note")} />`}
+        ${about?.profile === "logged_out" && !reason && html`<${Explain} text=${t("logged_out_note")} />`}
         <${Way} icon="person" title=${t("way_sign_up")} note=${t("way_sign_up_note")} onClick=${() => setStep("sign-up")} />
         <${Way} icon="device" title=${t("way_log_in")} note=${t("way_log_in_note")} onClick=${() => setStep("log-in")} />
         ${about?.can_start_server &&

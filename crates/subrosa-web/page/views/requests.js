@@ -24,7 +24,7 @@ export function Requests() {
 }
 
 /** @param {{row: InviteRow}} props */
-function Card({ row }) {
+export function Card({ row }) {
   const accepting = useAction();
   const declining = useAction();
   const answer = (/** @type {"accept" | "decline"} */ what) => async () => {
