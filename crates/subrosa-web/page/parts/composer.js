@@ -4,7 +4,7 @@
 // The field keeps the focus while a completion is offered; the chosen one is told to screen readers as the field's
 // active descendant.
 
-import { useEffect, useId, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
+import { useId, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
 import { t } from "../strings/index.js";
 import { Avatar } from "./avatar.js";
 import { IconButton, Name, Trouble } from "./controls.js";
@@ -38,7 +38,7 @@ export function Composer({ text, onText, onSend, names, label, longest, onLeave,
     current.style.height = "auto";
     current.style.height = `${Math.min(HIGHEST, current.scrollHeight)}px`;
   }, [text, place]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (matchMedia("(hover: hover)").matches) field.current?.focus({ preventScroll: true });
     setOffer(null);
     setPicking(false);

@@ -2,7 +2,7 @@
 // A dialog over the page. The browser's own `dialog` keeps the focus inside, makes the page behind it inert, gives the
 // focus back, and closes on Esc.
 
-import { useEffect, useId, useRef } from "../vendor/hooks.js";
+import { useId, useLayoutEffect, useRef } from "../vendor/hooks.js";
 import { t } from "../strings/index.js";
 import { classes, html } from "./html.js";
 import { IconButton } from "./controls.js";
@@ -11,7 +11,8 @@ import { IconButton } from "./controls.js";
 export function Dialog({ title, children, onClose, class: more, bare }) {
   const id = useId();
   const element = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  // Before the next key press comes, so that it goes into the dialog.
+  useLayoutEffect(() => {
     const { current } = element;
     if (current && !current.open) current.showModal();
     /** @type {HTMLElement | null | undefined} */ (current?.querySelector("[data-first]") ?? current?.querySelector("h2"))?.focus();

@@ -1,7 +1,7 @@
 // @ts-check
 // The picker: a field to search in, and a grid in which the arrow keys move.
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
 import { t } from "../strings/index.js";
 import { EMOJI_SETS, findEmoji } from "./emoji.js";
 import { dirOf, html } from "./html.js";
@@ -15,7 +15,7 @@ export function EmojiPicker({ onPick, onClose }) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const found = findEmoji(text, MOST);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   useEffect(() => {
     const press = (/** @type {globalThis.Event} */ event) => {
       const target = /** @type {Element} */ (event.target);

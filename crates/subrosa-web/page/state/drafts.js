@@ -34,6 +34,10 @@ export function keepDraft(target) {
   if (timers.has(target)) keep(target);
 }
 
+addEventListener("pagehide", () => {
+  for (const target of [...timers.keys()]) keep(target);
+});
+
 /** @param {string} target */
 function keep(target) {
   clearTimeout(timers.get(target));

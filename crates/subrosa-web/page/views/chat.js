@@ -48,7 +48,7 @@ export function ChatView({ target }) {
     <${Head} target=${target} group=${group} finding=${finding} onFind=${() => setFinding(!finding)} />
     ${finding && html`<${FindInChat} target=${target} timeline=${timeline} onClose=${() => setFinding(false)} />`}
     <${TimelineView} key=${target} timeline=${timeline} group=${group} label=${t("messages_in", { chat: line(target) })} />
-    <${Foot} target=${target} chat=${chat} timeline=${timeline} group=${group} />
+    <${Foot} key=${`foot ${target}`} target=${target} chat=${chat} timeline=${timeline} group=${group} />
   </div>`;
 }
 
@@ -74,7 +74,7 @@ function Head({ target, group, finding, onFind }) {
     <div class="head-tools">
       <button type="button" class="icon-button" aria-label=${t("find_in_chat")} title=${t("find_in_chat")} aria-pressed=${finding ? "true" : "false"}
         onClick=${onFind}><${Icon} name="search" /></button>
-      <button type="button" class="icon-button" aria-label=${t("details")} title=${t("details")} aria-pressed=${open ? "true" : "false"}
+      <button type="button" class="icon-button" data-opens-details aria-label=${t("details")} title=${t("details")} aria-pressed=${open ? "true" : "false"}
         onClick=${() => details.set(!open)}><${Icon} name="info" /></button>
     </div>
   </header>`;
@@ -83,15 +83,10 @@ function Head({ target, group, finding, onFind }) {
 /** @param {{target: string, chat: import("../api.js").ChatRow | null, timeline: import("../state/timelines.js").Timeline, group: boolean}} props */
 function Foot({ target, chat, timeline, group }) {
   const [text, setText] = useState(draftOf(target));
-  const [shown, setShown] = useState(target);
   const everybody = useCell(people);
   const members = useCell(membersOf(target));
   const changed = useCell(changedKeys).find((row) => `@${row.name}` === target);
   const request = useCell(invites).find((row) => row.kind === "request" && row.chat === target);
-  if (shown !== target) {
-    setShown(target);
-    setText(draftOf(target));
-  }
   if (changed && !group) return html`<${Alarm} name=${changed.name} verified=${changed.was_verified} />`;
   if (request) return html`<div class="foot"><${Card} row=${request} /></div>`;
   if (group && !chat) return html`<div class="foot"><${Explain} text=${t("chat_gone")} /></div>`;

@@ -19,7 +19,7 @@ import { Icon } from "../parts/icons.js";
 export function Details({ target, over }) {
   const group = target.startsWith("#");
   return html`<div class="details">
-    <header class="head"><${over ? "h1" : "h2"}>${t("details")}<//>
+    <header class="head"><${over ? "h1" : "h2"} tabindex="-1">${t("details")}<//>
       <${IconButton} icon="close" label=${t("close_details")} onClick=${() => details.set(false)} /></header>
     <div class="details-body">
       <div class="portrait"><${Avatar} name=${target} kind=${group ? "group" : "person"} size="large" />

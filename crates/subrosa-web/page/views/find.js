@@ -1,7 +1,7 @@
 // @ts-check
 // Search: in one chat, over its timeline; in all chats, as a page of its own. The client searches its own store.
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
 import { t } from "../strings/index.js";
 import { sentence } from "../rpc.js";
 import { targetOf } from "../state/chats.js";
@@ -61,7 +61,7 @@ export function FindInChat({ target, timeline, onClose }) {
   const [text, setText] = useState("");
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const { found, failed, more } = useSearch(text, target);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   return html`<section class="find" aria-label=${t("find_in_chat")} onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") {
       event.stopPropagation();
@@ -83,7 +83,7 @@ export function SearchPage() {
   const [text, setText] = useState("");
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const { found, failed, more } = useSearch(text, null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   const pick = (/** @type {MessageRow} */ row) => {
     const target = targetOf(row.conversation, row.chat);
     const timeline = timelineOf(target);

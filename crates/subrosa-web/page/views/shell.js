@@ -79,10 +79,18 @@ function Columns() {
       return;
     }
     if (now.page !== "home" && !main.current?.contains(document.activeElement)) {
-      /** @type {HTMLElement | null} */ (main.current?.querySelector("h1"))?.focus({ preventScroll: true });
+      focusIn(main.current, "h1");
     }
   }, [at]);
   const wide = useMedia("(min-width: 70rem)");
+  // Details that cover the chat take the focus, and give it back to the button that opened them.
+  const covers = right && !wide;
+  const covered = useRef(false);
+  useEffect(() => {
+    if (covers) focusIn(main.current, ".right h1");
+    else if (covered.current && about) focusIn(main.current, "[data-opens-details]");
+    covered.current = covers;
+  }, [covers]);
   const columns = classes("columns", now.page === "home" && "at-home", right && "with-details");
   if (alone) return html`<div class=${columns}><main class="left" ref=${main}><${Sidebar} alone=${true} /></main></div>`;
   return html`<div class=${columns}>
@@ -173,6 +181,14 @@ function Notes() {
 /** For screen readers: what came new in the open chat, and nothing else. */
 function Announcer() {
   return html`<div class="unseen" role="log" aria-live="polite" aria-label=${t("new_messages")}>${useCell(announced)}</div>`;
+}
+
+/**
+ * @param {HTMLElement | null} box
+ * @param {string} selector
+ */
+function focusIn(box, selector) {
+  /** @type {HTMLElement | null | undefined} */ (box?.querySelector(selector))?.focus({ preventScroll: true });
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 // Ctrl+K: to a chat, a person or a place by a few letters of its name.
 
-import { useEffect, useRef, useState } from "../vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
 import { t } from "../strings/index.js";
 import { useCell } from "../state/cell.js";
 import { chats } from "../state/chats.js";
@@ -23,7 +23,7 @@ export function Switcher() {
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState(0);
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   useEffect(readPeopleQuietly, []);
   const ways = rank(all(useCell(chats), useCell(people), useCell(talks)), text);
   const take = (/** @type {Way | undefined} */ way) => {

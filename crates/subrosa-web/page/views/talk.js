@@ -60,7 +60,7 @@ function OpenTalk({ talk }) {
       <${Avatar} name=${talk.title} kind=${talk.kind} />
       <div class="head-text"><h1 tabindex="-1"><${Name} text=${talk.title} /></h1><p class="quiet">${standing(talk)}</p></div>
       <div class="head-tools">
-        <button type="button" class="icon-button" aria-label=${t("details")} title=${t("details")} aria-pressed=${open ? "true" : "false"}
+        <button type="button" class="icon-button" data-opens-details aria-label=${t("details")} title=${t("details")} aria-pressed=${open ? "true" : "false"}
           onClick=${() => details.set(!open)}><${Icon} name="info" /></button>
         <${IconButton} icon="leave" label=${room ? t("room_leave") : t("link_leave")} onClick=${() =>
           leaving.run(async () => {
@@ -195,7 +195,7 @@ export function TalkDetails({ id, over }) {
       } else await call("direct_verify", { direct: talk.number });
     });
   return html`<div class="details">
-    <header class="head"><${over ? "h1" : "h2"}>${t("details")}<//><${IconButton} icon="close" label=${t("close_details")} onClick=${() => details.set(false)} /></header>
+    <header class="head"><${over ? "h1" : "h2"} tabindex="-1">${t("details")}<//><${IconButton} icon="close" label=${t("close_details")} onClick=${() => details.set(false)} /></header>
     <div class="details-body">
       <div class="portrait"><${Avatar} name=${talk.title} kind=${talk.kind} size="large" /><p class="portrait-name"><${Name} text=${talk.title} /></p></div>
       ${talk.server && html`<p class="quiet code small" dir="ltr">${talk.server}</p>`}
