@@ -12,9 +12,9 @@ const COLOURS = 8;
  * @param {string} name
  */
 export function colourOf(name) {
-  let sum = 7;
-  for (const c of name.replace(/^[@#]/, "")) sum = (sum * 31 + (c.codePointAt(0) ?? 0)) % 65521;
-  return sum % COLOURS;
+  let sum = 0x811c9dc5;
+  for (const c of name.replace(/^[@#]/, "")) sum = Math.imul(sum ^ (c.codePointAt(0) ?? 0), 0x01000193);
+  return ((sum ^ (sum >>> 15)) >>> 0) % COLOURS;
 }
 
 /** @param {string} name */

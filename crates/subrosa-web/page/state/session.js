@@ -12,6 +12,7 @@ import { t } from "../strings/index.js";
 import { Cell } from "./cell.js";
 import {
   changedKeys,
+  chats,
   direct,
   invites,
   noteDirect,
@@ -139,6 +140,11 @@ function taken(rows) {
   takeMessages(rows);
   const settled = rows.filter((row) => !row.pending);
   if (settled.length > 0) noteMessages(settled, name);
+  if (settled.some((row) => chats.value.every((chat) => chat.conversation !== row.conversation))) {
+    // A chat that is new here: another device of this account began or accepted it.
+    quietly(readChats());
+    quietly(readInvites());
+  }
   const fresh = settled.filter((row) => !row.own && row.unread);
   notify(fresh, name);
   announce(fresh);
