@@ -24,5 +24,5 @@ pub mod update;
 pub mod view;
 pub mod words;
 
-pub use shell::{Host, Options, run};
+pub use shell::{Host, Later, Options, is_possible, run};
 pub use update::update;

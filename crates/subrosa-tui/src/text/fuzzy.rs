@@ -24,7 +24,8 @@ pub fn score(pattern: &str, text: &str) -> Option<i32> {
         before = Some(found);
         at = found + 1;
     }
-    Some(total - i32::try_from(text.len()).unwrap_or(i32::MAX).min(64) / 8)
+    // Of two that fit as well the shorter one is meant.
+    Some(total * 64 - i32::try_from(text.len()).unwrap_or(64).min(64))
 }
 
 /// The next place of a letter; the beginning of a word before one in the middle, unless it goes on right here.

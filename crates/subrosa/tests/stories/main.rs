@@ -28,4 +28,5 @@ mod room_hostile;
 mod rooms;
 mod shutdown;
 mod terminal;
+mod tui;
 mod verify;
