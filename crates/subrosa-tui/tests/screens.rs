@@ -88,6 +88,8 @@ fn the_safety_number_and_its_code_fit_24_rows() {
     let mut stage = Stage::in_the_garden(80, 24);
     stage.safety_number();
     compare("verify", &stage.text());
+    stage.press(KeyCode::Char('q'), KeyModifiers::NONE);
+    compare("verify-code", &stage.text());
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub enum Action {
     ServerLink,
     /// Copy a text to the clipboard.
     Copy(String),
+    /// Show a QR code.
+    Read(String, Vec<String>),
     /// Close what lies above the chat.
     Close,
     /// End the program.

@@ -87,6 +87,8 @@ pub struct State {
     pub show_chats: Option<bool>,
     /// Whether the members are wanted; `None`: where there is room.
     pub show_members: Option<bool>,
+    /// A chat that is opened as soon as it is in the list.
+    pub wanted: Option<String>,
     /// What Tab goes through, and where it begins in the composer.
     pub completion: Option<Completion>,
     /// Whether the next Ctrl+C ends the program.
@@ -130,6 +132,7 @@ impl State {
             invites: 0,
             show_chats: None,
             show_members: None,
+            wanted: None,
             completion: None,
             leaving: false,
             fresh: None,

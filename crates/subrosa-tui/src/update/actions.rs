@@ -5,7 +5,7 @@ use subrosa_types::{MessageId, Timestamp};
 
 use super::{Effects, call, forms, go, pages, sessions, tables};
 use crate::state::action::Action;
-use crate::state::dialog::{Choice, Dialog, FormKind, Question, Search, Switcher};
+use crate::state::dialog::{Choice, Dialog, FormKind, Page, PageLine, Question, Search, Switcher};
 use crate::state::effect::{Ask, Effect};
 use crate::state::entry::Key;
 use crate::state::timeline::{Body, Fate};
@@ -59,6 +59,10 @@ pub fn act(state: &mut State, fx: &mut Effects, action: Action) {
         Action::Copy(text) => {
             fx.push(Effect::Copy(text));
             state.say("copied, if this terminal lets programs copy (OSC 52)");
+        }
+        Action::Read(title, lines) => {
+            let lines = lines.into_iter().map(PageLine::Code).collect();
+            state.dialogs.push(Dialog::Page(Page { title, lines, scroll: 0, keys: Vec::new() }));
         }
         Action::Close => {
             state.dialogs.pop();

@@ -147,6 +147,10 @@ fn seen_first(state: &mut State, fx: &mut Effects, overview: Overview) {
 
 fn chats(state: &mut State, fx: &mut Effects, rows: Vec<ChatRow>) {
     state.take_chats(rows);
+    if let Some(key) = state.wanted.as_deref().and_then(|title| state.find_title(title)) {
+        state.wanted = None;
+        return go::go(state, fx, key);
+    }
     if state.current.is_none() && state.dialogs.is_empty() {
         begin_somewhere(state, fx);
     }

@@ -118,7 +118,7 @@ fn a_page(state: &mut State, fx: &mut Effects, key: KeyEvent) {
         KeyCode::PageDown | KeyCode::Char(' ') => (scroll + screen).min(furthest),
         KeyCode::Home => 0,
         KeyCode::End => furthest,
-        KeyCode::Enter | KeyCode::Char('q') => {
+        KeyCode::Enter => {
             state.dialogs.pop();
             return;
         }

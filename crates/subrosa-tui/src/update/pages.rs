@@ -10,8 +10,11 @@ use crate::state::dialog::{Dialog, FormKind, Page, PageLine};
 use crate::state::entry::Kind;
 use crate::words::{WORDS, person};
 
-/// Light modules around a QR code.
-const QUIET: usize = 2;
+/// Light modules around a QR code: four as the standard wants it, one where the screen has no room for more.
+const QUIET: usize = 4;
+const NARROW: usize = 1;
+/// Rows that a code with its whole quiet zone needs.
+const TALL: u16 = 28;
 
 /// What keys there are.
 const KEYS: [(&str, &str); 22] = [
@@ -172,34 +175,32 @@ pub fn safety_number(state: &State, name: &str, reply: &Reply) -> Option<Page> {
         (false, true) => "You have compared it: verified.",
         (false, false) => {
             "Compare the words or the digits with what they see, in person or by a call in which you know their voice, not by \
-             chat. If they are the same, press M. Or scan: they see your code, you type what their code says with S."
+             chat. If they are the same, press M. Or scan: Q shows your code to them, S takes what their code says."
         }
     };
     lines.push(PageLine::Text(said.to_owned()));
-    lines.extend(code(uri, state.theme != crate::theme::Theme::Plain).into_iter().map(PageLine::Code));
+    let quiet = if state.size.1 >= TALL { QUIET } else { NARROW };
+    let code = code(uri, state.theme != crate::theme::Theme::Plain, quiet);
     let name = person(name).ok()?;
     let compare = Action::Open(FormKind::Compare(name.to_string()));
     let title = format!("Safety number with @{name}");
+    let scanned = Action::Read(format!("Let @{name} scan this"), code);
     let mark = Action::Ask(Box::new(Command::Verify { name, confirm: true }));
-    Some(Page {
-        title,
-        lines,
-        scroll: 0,
-        keys: vec![('m', "mark as compared", mark), ('s', "what their code says", compare)],
-    })
+    let keys = vec![('m', "mark as compared", mark), ('q', "code", scanned), ('s', "scanned", compare)];
+    Some(Page { title, lines, scroll: 0, keys })
 }
 
 /// A QR code in half blocks; nothing if it would be too large. Without colours the light modules are drawn.
-pub fn code(text: &str, coloured: bool) -> Vec<String> {
+pub fn code(text: &str, coloured: bool, quiet: usize) -> Vec<String> {
     // Large and small letters mean the same there; in large ones, a code is smaller.
     let Ok(code) = QrCode::with_error_correction_level(text.to_ascii_uppercase(), EcLevel::M) else {
         return Vec::new();
     };
     let (width, modules) = (code.width(), code.to_colors());
-    let side = width + 2 * QUIET;
+    let side = width + 2 * quiet;
     let is_dark = |x: usize, y: usize| {
-        let within = QUIET..QUIET + width;
-        within.contains(&x) && within.contains(&y) && modules[(y - QUIET) * width + x - QUIET] == Color::Dark
+        let within = quiet..quiet + width;
+        within.contains(&x) && within.contains(&y) && modules[(y - quiet) * width + x - quiet] == Color::Dark
     };
     let line = |top: usize| {
         let cell = |x: usize| match (is_dark(x, top) == coloured, is_dark(x, top + 1) == coloured) {

@@ -123,11 +123,10 @@ fn accepted(state: &mut State, fx: &mut Effects, id: &str) {
                 go::read(state, fx, key, subrosa_client::api::Place::Unread, None);
             }
         }
-        Some(Target::Group(title)) => state.say(format!("you are in #{title}: {}", hint(state))),
+        Some(group @ Target::Group(_)) => {
+            state.dialogs.clear();
+            state.wanted = Some(group.to_string());
+        }
         None => {}
     }
-}
-
-fn hint(state: &State) -> &'static str {
-    if state.entries.len() < 9 { "Alt and its number opens it" } else { "Ctrl+K opens it" }
 }

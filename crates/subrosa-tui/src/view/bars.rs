@@ -71,7 +71,7 @@ pub fn status(painter: &mut Painter<'_>, state: &State, area: Rect) {
         (None, Standing::LoggedOut(reason)) => (reason.clone(), Part::Wrong),
         _ => match state.open().and_then(|entry| entry.blocked.clone()) {
             Some(why) => (why, Part::Careful),
-            None => ("F1 help · F2 everything · Ctrl+K go to · Alt+A next unread".to_owned(), Part::Dim),
+            None => ("F1 help · F2 everything · Alt+A next unread".to_owned(), Part::Dim),
         },
     };
     let text = shortened(&subrosa_types::text::single_line(&text), usize::from(room).saturating_sub(2));

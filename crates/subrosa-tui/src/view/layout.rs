@@ -36,7 +36,8 @@ pub struct Areas {
 /// The parts of the screen as it is.
 pub fn areas(state: &State) -> Areas {
     let (width, height) = state.size;
-    let shows_chats = state.show_chats.unwrap_or(width >= 72) && width >= CHATS + NEEDED;
+    let has_chats = state.me.is_some() || !state.entries.is_empty();
+    let shows_chats = has_chats && state.show_chats.unwrap_or(width >= 72) && width >= CHATS + NEEDED;
     let has_members = state.open().is_some_and(|entry| entry.kind == Kind::Group && !entry.members.is_empty());
     let left = if shows_chats { CHATS } else { 0 };
     let shows_members =

@@ -4,11 +4,12 @@ use ratatui_core::layout::Rect;
 use subrosa_types::Role;
 
 use super::paint::Painter;
+use crate::state::State;
 use crate::state::entry::Entry;
 use crate::theme::{Part, name_number};
 
 /// Paints the list.
-pub fn paint(painter: &mut Painter<'_>, entry: &Entry, area: Rect) {
+pub fn paint(painter: &mut Painter<'_>, state: &State, entry: &Entry, area: Rect) {
     painter.down(area.x, area.y, area.height);
     let room = area.width.saturating_sub(3);
     let rows = usize::from(area.height);
@@ -23,7 +24,8 @@ pub fn paint(painter: &mut Painter<'_>, entry: &Entry, area: Rect) {
             Role::Admin => "☆",
             Role::Advanced | Role::Beginner => "",
         };
-        let verified = if member.verified { "✓" } else { "" };
+        let is_me = state.my_name() == Some(member.name.as_str());
+        let verified = if member.verified && !is_me { "✓" } else { "" };
         let used =
             painter.text(area.x + 2, y, room.saturating_sub(3), &member.name, Part::Name(name_number(&member.name)));
         painter.text(area.x + 3 + used, y, 1, verified, Part::Good);

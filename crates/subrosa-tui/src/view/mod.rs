@@ -41,7 +41,7 @@ pub fn draw(state: &State, buffer: &mut Buffer) -> Drawn {
     if let Some(entry) = state.open() {
         timeline::paint(&mut painter, state, entry, areas.timeline);
         if let Some(area) = areas.members {
-            members::paint(&mut painter, entry, area);
+            members::paint(&mut painter, state, entry, area);
         }
     }
     bars::status(&mut painter, state, areas.status);

@@ -20,7 +20,11 @@ fn lay(page: &Page, width: usize) -> Vec<PageLine> {
                 let text = subrosa_types::text::for_terminal(text);
                 lines.extend(wrap(&text, width).into_iter().map(|range| PageLine::Text(text[range].to_owned())));
             }
-            other => lines.push(other.clone()),
+            PageLine::Strong(text) => {
+                let text = subrosa_types::text::for_terminal(text);
+                lines.extend(wrap(&text, width).into_iter().map(|range| PageLine::Strong(text[range].to_owned())));
+            }
+            PageLine::Code(_) => lines.push(line.clone()),
         }
     }
     lines
