@@ -22,6 +22,7 @@ mod service;
 mod socket;
 mod suite;
 mod traffic;
+mod tui;
 mod websocket;
 
 use std::path::PathBuf;
@@ -63,6 +64,8 @@ enum Role {
     },
     /// Direct links behind address translators, in network namespaces (needs root, ip and nft)
     Nat(nat::Arguments),
+    /// Frames of the full-screen client in a chat of 100,000 messages, and its start
+    Tui,
     /// Idle clients of a relay: memory, and whether they are held
     Relay(relay::Arguments),
     /// The relay under measurement, until standard input ends
@@ -96,6 +99,7 @@ fn main() -> Result<ExitCode> {
         Some(Role::ServeFloor) => floor::run()?,
         Some(Role::ServeSubrosa { folder }) => serve::run(&folder)?,
         Some(Role::Nat(arguments)) => return nat::run(&arguments),
+        Some(Role::Tui) => return tui::run(),
         Some(Role::Relay(arguments)) => {
             let folder = scratch_folder()?;
             one_thread()?.block_on(relay::run(&arguments, folder.path()))?;

@@ -14,9 +14,7 @@ use zeroize::Zeroizing;
 use super::direct::{Directs, options};
 use super::door::{Door, machine_name};
 use super::line::LineError;
-use super::message::{
-    Request, answer_line, event_line, missed_line, own_answer_line, parse_request, welcome_line,
-};
+use super::message::{Request, answer_line, event_line, missed_line, own_answer_line, parse_request, welcome_line};
 use super::own::{Hello, Opened, Own, OwnReply, ProfileState, Subscribed};
 use super::rooms::Rooms;
 use super::{VERSION, methods, qr};

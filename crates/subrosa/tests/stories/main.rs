@@ -29,4 +29,5 @@ mod rooms;
 mod rpc;
 mod shutdown;
 mod terminal;
+mod tui;
 mod verify;

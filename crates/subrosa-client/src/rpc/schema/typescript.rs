@@ -106,9 +106,8 @@ fn object(schema: &Value, depth: usize) -> String {
             _ => "{}".to_owned(),
         };
     };
-    let required = |name: &str| {
-        schema["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name))
-    };
+    let required =
+        |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name));
     let indent = " ".repeat(depth + 2);
     let mut text = String::from("{\n");
     for (name, property) in properties {
