@@ -6,6 +6,7 @@
 //! SQLite) are built once for the program, its tests and the benchmark.
 
 mod cargo;
+mod page;
 mod steps;
 mod system;
 mod walls;
@@ -62,6 +63,8 @@ enum Task {
     },
     /// The stories, alone: the real binary, several people
     Stories,
+    /// The web page, alone: what is written, and its stories in a browser
+    Page,
     /// The benchmark; what follows goes to it (`cargo xtask bench -- --quick`)
     Bench {
         /// Arguments of the benchmark
@@ -84,8 +87,9 @@ fn run(task: Task) -> Result<ExitCode> {
     let cargo = Cargo::new(workspace_root()?);
     match task {
         Task::Test { seeds, only } => {
-            // A part of the tests, so only by name.
-            let every = Step::all().into_iter().chain(only.is_some().then_some(Step::Stories));
+            // Parts of the tests, so only by name.
+            let parts = [Step::Stories, Step::Browser].into_iter().filter(|_| only.is_some());
+            let every = Step::all().into_iter().chain(parts);
             let steps = every.filter(|step| only.as_deref().is_none_or(|only| only == step.name()));
             Ok(steps::run(steps, &cargo.with_seeds(seeds, None)))
         }
@@ -93,6 +97,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::World { seeds, from } => Ok(steps::run([Step::Soak], &cargo.with_seeds(seeds, from))),
         Task::Soak { seeds, from } => Ok(steps::run([Step::Soak], &cargo.with_seeds(Some(seeds), from))),
         Task::Stories => Ok(steps::run([Step::Stories], &cargo)),
+        Task::Page => Ok(steps::run([Step::Page, Step::Browser], &cargo)),
         Task::Bench { arguments } => {
             let arguments = arguments.iter().map(String::as_str);
             cargo.run(["run", "--release", "--quiet", "--package", "bench", "--"].into_iter().chain(arguments))?;
