@@ -99,6 +99,10 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Stories => Ok(steps::run([Step::Stories], &cargo)),
         Task::Page => Ok(steps::run([Step::Page, Step::Browser], &cargo)),
         Task::Bench { arguments } => {
+            if arguments.first().is_some_and(|part| part == "page") {
+                // It starts the program that lies beside it. Selected as for the tests: see `steps`.
+                cargo.run(["build", "--release", "--workspace", "--exclude", "testkit"])?;
+            }
             let arguments = arguments.iter().map(String::as_str);
             cargo.run(["run", "--release", "--quiet", "--package", "bench", "--"].into_iter().chain(arguments))?;
             Ok(ExitCode::SUCCESS)

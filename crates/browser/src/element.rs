@@ -30,8 +30,8 @@ const SELECT_ALL: &str = r#"function () {
 
 /// How an element is found among those of the step before.
 #[derive(Debug, Clone)]
-enum Step<'a> {
-    Role(String, Name<'a>),
+enum Step {
+    Role(String, Name),
     Selector(String),
     Text(String),
     Nth(usize),
@@ -41,7 +41,7 @@ enum Step<'a> {
 #[derive(Clone)]
 pub struct Element<'a> {
     tab: &'a Tab,
-    steps: Vec<Step<'a>>,
+    steps: Vec<Step>,
 }
 
 impl fmt::Display for Element<'_> {
@@ -66,14 +66,14 @@ impl<'a> Element<'a> {
         Self { tab, steps: Vec::new() }
     }
 
-    fn and(&self, step: Step<'a>) -> Self {
+    fn and(&self, step: Step) -> Self {
         let mut steps = self.steps.clone();
         steps.push(step);
         Self { tab: self.tab, steps }
     }
 
     /// What is inside this one, by role and accessible name.
-    pub fn find(&self, role: &str, name: impl Into<Name<'a>>) -> Self {
+    pub fn find(&self, role: &str, name: impl Into<Name>) -> Self {
         self.and(Step::Role(role.to_owned(), name.into()))
     }
 
@@ -104,7 +104,7 @@ impl<'a> Element<'a> {
             match step {
                 Step::Role(role, name) => {
                     for scope in scopes {
-                        next.extend(self.by_role(scope, role, *name)?);
+                        next.extend(self.by_role(scope, role, name)?);
                     }
                 }
                 Step::Selector(selector) => {
@@ -136,7 +136,7 @@ impl<'a> Element<'a> {
         object["objectId"].as_str().map(str::to_owned).ok_or_else(|| "no document".to_owned())
     }
 
-    fn by_role(&self, scope: Option<u64>, role: &str, name: Name<'_>) -> Result<Vec<u64>, String> {
+    fn by_role(&self, scope: Option<u64>, role: &str, name: &Name) -> Result<Vec<u64>, String> {
         let query = json!({ "objectId": self.object(scope)?, "role": role });
         let answer = self.tab.try_ask("Accessibility.queryAXTree", query)?;
         let nodes = answer["nodes"].as_array().into_iter().flatten();

@@ -34,29 +34,36 @@ pub struct View {
     pub reduced_motion: bool,
 }
 
-/// What an accessible name is like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Name<'a> {
+/// What an accessible name is like. The marks that isolate a part of it in another writing direction do not count: nobody
+/// hears them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Name {
     /// Exactly this.
-    Is(&'a str),
+    Is(String),
     /// This is in it.
-    Has(&'a str),
+    Has(String),
     /// Whatever it is.
     Any,
 }
 
-impl<'a> From<&'a str> for Name<'a> {
-    fn from(name: &'a str) -> Self {
-        Self::Is(name)
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Self::Is(name.to_owned())
     }
 }
 
-impl Name<'_> {
+impl Name {
+    /// A name with this in it.
+    pub fn has(part: &str) -> Self {
+        Self::Has(part.to_owned())
+    }
+
     /// Whether a name is like this.
-    pub(crate) fn fits(self, name: &str) -> bool {
+    pub(crate) fn fits(&self, name: &str) -> bool {
+        let name: String = name.chars().filter(|c| !('\u{2066}'..='\u{2069}').contains(c)).collect();
         match self {
-            Self::Is(wanted) => name == wanted,
-            Self::Has(part) => name.contains(part),
+            Self::Is(wanted) => name == *wanted,
+            Self::Has(part) => name.contains(part.as_str()),
             Self::Any => true,
         }
     }
@@ -154,7 +161,7 @@ impl Tab {
     }
 
     /// The one element of this role and name. Looked for when something is done with it, and waited for then.
-    pub fn find<'a>(&'a self, role: &str, name: impl Into<Name<'a>>) -> Element<'a> {
+    pub fn find(&self, role: &str, name: impl Into<Name>) -> Element<'_> {
         Element::of(self).find(role, name)
     }
 
@@ -270,19 +277,34 @@ impl Tab {
         self.faults.take()
     }
 
-    /// How long it takes until `expression` is true in the page, looked at in each frame: for benchmarks.
+    /// A script that runs in each document before the page's own.
+    #[track_caller]
+    pub fn before_each_page(&self, script: &str) {
+        self.ask("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }));
+    }
+
+    /// Turns the mouse's wheel in the middle of the window; down is positive.
+    #[track_caller]
+    pub fn wheel(&self, pixels: f64) {
+        let middle = self.evaluate("[innerWidth / 2, innerHeight / 2]");
+        let event = json!({ "type": "mouseWheel", "x": middle[0], "y": middle[1], "deltaX": 0, "deltaY": pixels });
+        self.ask("Input.dispatchMouseEvent", event);
+    }
+
+    /// Does something in the page, and says how long it takes until a frame is drawn in which `expression` is true.
     ///
     /// # Errors
     /// When it does not become true in time.
-    pub fn time_until(&self, expression: &str) -> Result<Duration, String> {
+    pub fn time_until(&self, act: &str, expression: &str) -> Result<Duration, String> {
         let script = format!(
             "new Promise((there, never) => {{
                 const begin = performance.now();
                 const look = () => {{
-                    if ({expression}) there(performance.now() - begin);
+                    if ({expression}) setTimeout(() => there(performance.now() - begin));
                     else if (performance.now() - begin > 30000) never(new Error('not in time'));
                     else requestAnimationFrame(look);
                 }};
+                {act};
                 look();
             }})"
         );

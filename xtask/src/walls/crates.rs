@@ -58,6 +58,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "subrosa-mls",
             "subrosa-engine",
             "subrosa-net",
+            "subrosa-client",
             "subrosa-server",
             "browser",
         ],
