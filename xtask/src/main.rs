@@ -7,6 +7,7 @@
 
 mod cargo;
 mod page;
+mod pictures;
 mod steps;
 mod system;
 mod walls;
@@ -65,6 +66,8 @@ enum Task {
     Stories,
     /// The web page, alone: what is written, and its stories in a browser
     Page,
+    /// Copies chosen pictures that the stories of the page drew into the documents
+    Pictures,
     /// The benchmark; what follows goes to it (`cargo xtask bench -- --quick`)
     Bench {
         /// Arguments of the benchmark
@@ -98,6 +101,10 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Soak { seeds, from } => Ok(steps::run([Step::Soak], &cargo.with_seeds(Some(seeds), from))),
         Task::Stories => Ok(steps::run([Step::Stories], &cargo)),
         Task::Page => Ok(steps::run([Step::Page, Step::Browser], &cargo)),
+        Task::Pictures => {
+            pictures::choose(cargo.root())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Bench { arguments } => {
             if arguments.first().is_some_and(|part| part == "page") {
                 // It starts the program that lies beside it. Selected as for the tests: see `steps`.

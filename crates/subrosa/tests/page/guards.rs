@@ -12,7 +12,7 @@ use crate::rpc::Rpc;
 
 /// The whole policy: nothing but the page's own files, its own door and pictures inside it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Status, headers in lower case, and the rest.
@@ -91,6 +91,7 @@ fn who_comes_from_elsewhere_or_without_the_token_is_refused_and_changes_nothing(
     let own = format!("http://{host}");
     let allowed = format!("subrosa.v1, token.{token}");
     assert_eq!(knock(host, Some(host), Some(&own), Some(&allowed)).status, 101, "the page itself");
+    assert_eq!(knock(host, Some(host), None, Some(&allowed)).status, 101, "a program, which has no origin");
 
     let wrong_token = format!("subrosa.v1, token.{}", token.chars().rev().collect::<String>());
     let half_token = format!("subrosa.v1, token.{}", &token[..token.len() / 2]);

@@ -1,6 +1,6 @@
 //! Rooms without accounts, and direct links between two people.
 
-use browser::Name;
+use browser::{Element, Name};
 
 use crate::browser;
 use crate::harness::Server;
@@ -43,25 +43,28 @@ fn people_meet_in_a_room_compare_and_leave() {
     guests.with_text("bert").gone();
 }
 
+/// The form of this heading, with TCP chosen in it: on loopback it needs no search for a way.
+#[track_caller]
+fn by_tcp<'a>(person: &'a Person, heading: &str) -> Element<'a> {
+    let form = person.select("form.box").with_text(heading);
+    form.select("summary").click();
+    form.find("combobox", "Transport").choose("tcp");
+    form
+}
+
 #[test]
 fn two_people_without_accounts_talk_over_a_direct_link() {
     let Some(browser) = browser() else { return };
     let server = Server::start();
     let [alice, bob] = server.people(["alice", "bob"]);
     let (alice, bob) = (Person::enter(&browser, alice), Person::enter(&browser, bob));
-    let choose_tcp = |person: &Person, heading: &str| {
-        let form = person.select("form.box").with_text(heading);
-        form.select("summary").click();
-        form.find("combobox", "Transport").choose("tcp");
-        form
-    };
     alice.find("link", "Direct").click();
-    choose_tcp(&alice, "Wait for somebody").find("button", "Make a ticket").click();
+    by_tcp(&alice, "Wait for somebody").find("button", "Make a ticket").click();
     let ticket = alice.find("region", "Ticket");
     ticket.find("image", "Ticket as a QR code").wait();
     let ticket = ticket.select(".code").text();
     bob.find("link", "Direct").click();
-    let form = choose_tcp(&bob, "Use a ticket");
+    let form = by_tcp(&bob, "Use a ticket");
     form.find("textbox", "Ticket").paste(ticket.trim());
     form.find("button", "Connect").click();
     alice.shows("Direct, ");
