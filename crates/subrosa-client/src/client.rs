@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use subrosa_engine::api::{Command, Event, Failure, Reply};
+use subrosa_engine::api::{Command, Failure, Reply, Told};
 use tokio::sync::{Mutex, broadcast, oneshot};
 use tokio::time::Instant;
 use tracing::info;
@@ -63,7 +63,7 @@ enum Seat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// Something happened.
-    Event(Box<Event>),
+    Event(Box<Told>),
     /// Events may have been missed: the watcher was slow, or another process is the engine now. Read again.
     Missed,
 }
@@ -217,7 +217,7 @@ impl Submitted {
 
 #[derive(Debug)]
 enum Source {
-    Here(broadcast::Receiver<Event>),
+    Here(broadcast::Receiver<Told>),
     There(broadcast::Receiver<Notice>),
 }
 
@@ -239,7 +239,7 @@ impl Events {
     pub async fn next(&mut self) -> Result<Option<Notice>, Failure> {
         use broadcast::error::RecvError::{Closed, Lagged};
         let received = match &mut self.source {
-            Source::Here(events) => events.recv().await.map(|event| Notice::Event(Box::new(event))),
+            Source::Here(events) => events.recv().await.map(|told| Notice::Event(Box::new(told))),
             Source::There(notices) => notices.recv().await,
         };
         match received {
@@ -304,7 +304,7 @@ fn busy(profile: &Profile, what: &str) -> Failure {
 }
 
 /// Whether asking twice does no more than asking once.
-fn is_repeatable(command: &Command) -> bool {
+pub(crate) fn is_repeatable(command: &Command) -> bool {
     matches!(
         command,
         Command::Send { id: Some(_), .. }
@@ -312,6 +312,13 @@ fn is_repeatable(command: &Command) -> bool {
             | Command::Devices
             | Command::Read { .. }
             | Command::MarkRead { .. }
+            | Command::History { .. }
+            | Command::Search { .. }
+            | Command::Overview
+            | Command::SetDraft { .. }
+            | Command::Settings
+            | Command::SetSetting { .. }
+            | Command::EventsSince { .. }
             | Command::ChangedKeys
             | Command::Reload
             | Command::Chats

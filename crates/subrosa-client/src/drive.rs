@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use rand_core::OsRng;
 use rusqlite::Connection;
-use subrosa_engine::api::{Command, Event, Failure, FailureCode, Reply, SendState};
+use subrosa_engine::api::{Command, Event, Failure, FailureCode, Reply, SendState, Told};
 use subrosa_engine::{CommandId, Config, Engine, Output, RoadId, RoadOrder};
 use subrosa_net::Sender;
 use subrosa_types::Timestamp;
@@ -92,7 +92,7 @@ pub struct Running {
     /// How to ask it.
     pub calls: Calls,
     /// What it tells.
-    pub events: broadcast::Sender<Event>,
+    pub events: broadcast::Sender<Told>,
     /// Resolves when the thread has ended, the store is closed and the lock is free.
     pub ended: oneshot::Receiver<()>,
 }
@@ -143,7 +143,7 @@ pub fn start(engine: Engine, lock: Lock) -> Result<Running, Failure> {
 struct Drive {
     engine: Engine,
     roads: Roads,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Told>,
     wanted: watch::Sender<Wanted>,
     link: Option<Sender>,
     backlog: VecDeque<Bytes>,
@@ -255,10 +255,10 @@ impl Drive {
                 Output::Disconnect => self.drop_link(),
                 Output::Transmit(frame) => self.transmit(frame),
                 Output::Road(road, order) => self.order_road(road, order),
-                Output::Event(event) => {
-                    trace(&event);
+                Output::Event(told) => {
+                    trace(&told.event);
                     // Nobody may be watching.
-                    let _watchers = self.events.send(event);
+                    let _watchers = self.events.send(told);
                 }
                 Output::Finished(id, answer) => self.finish(id, answer),
             }

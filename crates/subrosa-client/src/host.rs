@@ -1,6 +1,6 @@
 //! This process as the engine of the profile: store, engine thread, link and socket together.
 
-use subrosa_engine::api::{Event, Failure};
+use subrosa_engine::api::{Failure, Told};
 use tokio::sync::{Mutex, broadcast, oneshot};
 
 use crate::client::Opening;
@@ -15,7 +15,7 @@ use crate::store::{self, StoreError};
 #[derive(Debug)]
 pub struct Host {
     pub calls: Calls,
-    pub events: broadcast::Sender<Event>,
+    pub events: broadcast::Sender<Told>,
     ending: Mutex<Option<Ending>>,
 }
 

@@ -10,10 +10,11 @@
 //! something takes over. An interactor sees none of this, except as [`Notice::Missed`].
 //!
 //! Where to look: [`profile`] the folder, its lock and its manifest · [`keys`] where the store's key comes from ·
-//! [`room`] rooms, which need no profile · [`store`] SQLCipher · `drive` the only file that touches the engine · `link` the connection · [`socket`] the protocol
+//! [`room`] rooms and [`direct`] chats, which need no profile · [`rpc`] the API for programs · [`store`] SQLCipher · `drive` the only file that touches the engine · `link` the connection · [`socket`] the protocol
 //! between processes · [`client`] the facade.
 
 pub mod client;
+pub mod direct;
 mod drive;
 mod failure;
 mod host;
@@ -22,6 +23,7 @@ mod link;
 pub mod profile;
 mod roads;
 pub mod room;
+pub mod rpc;
 pub mod socket;
 pub mod store;
 

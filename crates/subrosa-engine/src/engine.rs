@@ -12,7 +12,7 @@ use subrosa_types::{ConversationId, Timestamp};
 use subrosa_wire::ServerLink;
 use subrosa_wire::proto::client_frame;
 
-use crate::api::{Command, Event, Failure, FailureCode, Reply};
+use crate::api::{Command, Event, Failure, FailureCode, Reply, Told};
 use crate::commands::Running;
 use crate::direct::{Direct, RoadId, RoadOrder};
 use crate::fault::{Fault, Outcome};
@@ -79,7 +79,7 @@ pub enum Output {
     /// Something is wanted of a direct link.
     Road(RoadId, RoadOrder),
     /// For who watches.
-    Event(Event),
+    Event(Told),
     /// The answer to a command.
     Finished(CommandId, Result<Reply, Failure>),
 }
@@ -111,7 +111,7 @@ pub struct Engine {
     next_command: u64,
     /// The time of the last input.
     pub(crate) last: Timestamp,
-    staged: Vec<Output>,
+    pub(crate) staged: Vec<Output>,
     outputs: VecDeque<Output>,
 }
 
@@ -252,6 +252,7 @@ impl Engine {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         handle(self)?;
         self.settle(now)?;
+        self.keep_events()?;
         self.connection.execute_batch("COMMIT")?;
         self.outputs.extend(self.staged.drain(..));
         Ok(())
@@ -303,8 +304,9 @@ impl Engine {
             Fault::Protocol(_) => (FailureCode::Environment, "protocol", format!("{fault}; try again later")),
         };
         let failure = Failure::new(code, kind, message);
-        self.outputs
-            .push_back(Output::Event(Event::Warning { code: kind.to_owned(), message: failure.message.clone() }));
+        // The store cannot keep it now.
+        let event = Event::Warning { code: kind.to_owned(), message: failure.message.clone() };
+        self.outputs.push_back(Output::Event(Told { cursor: None, event }));
         self.running.clear();
         for id in awaited {
             self.outputs.push_back(Output::Finished(id, Err(failure.clone())));
@@ -347,7 +349,7 @@ impl Engine {
     }
 
     pub(crate) fn emit(&mut self, event: Event) {
-        self.staged.push(Output::Event(event));
+        self.staged.push(Output::Event(Told { cursor: None, event }));
     }
 
     pub(crate) fn warn(&mut self, code: &str, message: impl Into<String>) {

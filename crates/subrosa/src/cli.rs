@@ -7,8 +7,8 @@ use subrosa_client::Profile;
 use subrosa_client::api::Failure;
 
 use crate::commands::{
-    account, chat, devices, direct, export, group, invite_link, invites, read, relay, role, room, send, serve, up,
-    verify,
+    account, chat, devices, direct, export, group, invite_link, invites, read, relay, role, room, rpc, send, serve,
+    up, verify, web,
 };
 
 /// Private and group chat that you host yourself, end-to-end encrypted.
@@ -101,6 +101,10 @@ pub enum Command {
     Direct(direct::Command),
     /// Enter a room: no account is needed where the server allows guests
     Room(room::Arguments),
+    /// Open the page in your browser; it is served by this program, to this machine only
+    Web(web::Arguments),
+    /// Speak JSON-RPC on standard input and output, for programs
+    Rpc(rpc::Arguments),
     /// Check this profile and its server
     Doctor,
 }
@@ -175,6 +179,11 @@ mod tests {
             "chat",
             "chat @bob",
             "doctor",
+            "web",
+            "web --port 8000 --no-open",
+            "rpc",
+            "rpc --stdio",
+            "up --web",
             "direct listen",
             "direct listen --transport tcp --listen 127.0.0.1:0 --encryption rsa --ticket-only --qr",
             "direct listen --relay subrosa://h:1/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",

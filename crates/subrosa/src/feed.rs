@@ -148,7 +148,7 @@ impl Feed {
         while let Some(notice) = next {
             match notice {
                 Notice::Missed => items.append(&mut self.catch_up().await?),
-                Notice::Event(event) => match *event {
+                Notice::Event(told) => match told.event {
                     // It comes again when the server has it, in its place.
                     Event::Message(row) if row.pending => {}
                     Event::Message(row) => items.extend(self.take(row)),

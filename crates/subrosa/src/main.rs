@@ -5,6 +5,7 @@
 mod cli;
 mod commands;
 mod feed;
+mod home_server;
 mod keyboard;
 mod names;
 mod news;

@@ -102,8 +102,8 @@ impl News {
     async fn arrived(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(Ok(Some(notice))) = self.events.next().now_or_never() {
-            if let Notice::Event(event) = notice {
-                events.push(*event);
+            if let Notice::Event(told) = notice {
+                events.push(told.event);
             }
         }
         events

@@ -117,10 +117,15 @@ fn write_line(line: &str) -> Outcome {
         return Ok(());
     }
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(|error| unwritten(&error))
+}
+
+/// Why standard output could not be written.
+pub fn unwritten(error: &io::Error) -> Failure {
+    match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::new(FailureCode::Environment, STDOUT_CLOSED, "nobody reads the output"),
         _ => Failure::new(FailureCode::Environment, "stdout", format!("the output could not be written: {error}")),
-    })
+    }
 }
 
 fn to_json(object: &impl Serialize) -> Outcome<String> {

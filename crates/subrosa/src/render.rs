@@ -19,6 +19,10 @@ pub fn reply(out: Output, reply: &Reply) -> Outcome {
     match reply {
         // For who enters a room with it; nobody reads it.
         Reply::RoomPass(_) => Ok(()),
+        // For faces, which draw them themselves; no word of the command line asks for them.
+        Reply::Overview(_) | Reply::Settings(_) | Reply::Events(_) => Ok(()),
+        Reply::History(page) => page.rows.iter().try_for_each(|row| message(out, row)),
+        Reply::Found(found) => found.rows.iter().try_for_each(|row| message(out, row)),
         Reply::Done => out.object(&fields!({"done": true})),
         Reply::WhoAmI(who) => who_am_i(out, who),
         Reply::Devices(rows) => devices(out, rows),
@@ -386,6 +390,9 @@ pub fn event(out: Output, event: &Event) -> Outcome {
                 name = safe(name)
             ));
             out.object(&fields!({"event": "key_changed", "name": name, "was_verified": was_verified}))
+        }
+        Event::Delivered { chat, id, .. } => {
+            out.object(&fields!({"event": "delivered", "chat": chat, "id": id.to_string()}))
         }
         Event::Direct { chat, up } => out.object(&fields!({"event": "direct", "chat": chat, "up": up})),
         Event::DeviceAdded { name, device } => {

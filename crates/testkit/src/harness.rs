@@ -287,7 +287,7 @@ impl Harness {
                 }
                 // Nobody follows these devices, so they never ask for a link.
                 Output::Road(..) => {}
-                Output::Event(event) => self.devices[device.0].events.push(event),
+                Output::Event(told) => self.devices[device.0].events.push(told.event),
                 Output::Finished(id, answer) => {
                     self.devices[device.0].finished.insert(id, answer);
                 }

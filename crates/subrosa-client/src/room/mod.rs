@@ -144,6 +144,11 @@ impl Room {
         self.ask(Question::Verify).await
     }
 
+    /// Whether the session is over.
+    pub fn is_over(&self) -> bool {
+        self.texts.is_closed()
+    }
+
     /// Leaves; [`Notice::Ended`] follows.
     ///
     /// # Cancel safety

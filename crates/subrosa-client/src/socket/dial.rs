@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use subrosa_engine::api::{Command, Failure, Reply};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
@@ -15,14 +14,16 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::debug;
 use zeroize::Zeroizing;
 
-use super::VERSION;
-use super::line::Lines;
-use super::protocol::{Incoming, parse_incoming, reply_of, request_line, subscribe_line};
+use super::ANSWER;
 use crate::client::Notice;
 use crate::failure::ENGINE_LEAVING;
+use crate::rpc::message::{Incoming, parse_incoming, reply_of, request_line, subscribe_line};
+use crate::rpc::{Lines, VERSION, methods};
 
 /// How long a process may take to say welcome.
 const WELCOME: Duration = Duration::from_secs(2);
+/// Stands for the tag of an answer that is no reply of the engine.
+const SUBSCRIBED: &str = "subscribed";
 /// Events that a watcher may be behind.
 const EVENTS: usize = 1024;
 
@@ -63,7 +64,8 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     answer: oneshot::Sender<Result<Reply, Failure>>,
-    ahead: Vec<Value>,
+    /// Which reply the result is.
+    tag: &'static str,
 }
 
 impl Shared {
@@ -80,7 +82,7 @@ impl Remote {
     /// Nobody listens, or it does not say welcome; `Unsupported` when it is of another version.
     pub async fn connect(path: &Path) -> io::Result<Self> {
         let (read, write) = UnixStream::connect(path).await?.into_split();
-        let mut incoming = Lines::new(read);
+        let mut incoming = Lines::at_most(read, ANSWER);
         let first = tokio::time::timeout(WELCOME, incoming.next()).await?.map_err(io::Error::other)?;
         let line = first.ok_or(io::ErrorKind::UnexpectedEof)?;
         match parse_incoming(&line).map_err(io::Error::other)? {
@@ -107,7 +109,7 @@ impl Remote {
     /// # Errors
     /// [`Gone`]: there will be no answer.
     pub async fn submit(&self, command: &Command) -> Result<Asked, Gone> {
-        let (id, answer) = self.register()?;
+        let (id, answer) = self.register(methods::reply_of(command))?;
         let line = request_line(id, command).map_err(Gone::Unsent)?;
         self.send(id, line, answer).await
     }
@@ -118,13 +120,13 @@ impl Remote {
     /// [`Gone`]: there will be none.
     pub async fn subscribe(&self) -> Result<broadcast::Receiver<Notice>, Gone> {
         let receiver = self.shared.state().notices.as_ref().map(broadcast::Sender::subscribe).ok_or(Gone::Lost)?;
-        let (id, answer) = self.register()?;
         // The acknowledgement is no reply of the engine; that it came is enough.
+        let (id, answer) = self.register(SUBSCRIBED)?;
         let _acknowledged = self.send(id, Zeroizing::new(subscribe_line(id)), answer).await?.answer().await?;
         Ok(receiver)
     }
 
-    fn register(&self) -> Result<(u64, oneshot::Receiver<Result<Reply, Failure>>), Gone> {
+    fn register(&self, tag: &'static str) -> Result<(u64, oneshot::Receiver<Result<Reply, Failure>>), Gone> {
         let mut state = self.shared.state();
         if state.notices.is_none() {
             return Err(Gone::Leaving);
@@ -132,7 +134,7 @@ impl Remote {
         let (answer, waits) = oneshot::channel();
         state.last += 1;
         let id = state.last;
-        state.waiting.insert(id, Waiting { answer, ahead: Vec::new() });
+        state.waiting.insert(id, Waiting { answer, tag });
         Ok((id, waits))
     }
 
@@ -215,14 +217,10 @@ impl Shared {
         match message {
             Incoming::Event(event) => tell(&state, Notice::Event(event)),
             Incoming::Missed => tell(&state, Notice::Missed),
-            Incoming::Rows(id, mut rows) => {
-                if let Some(waiting) = state.waiting.get_mut(&id) {
-                    waiting.ahead.append(&mut rows);
-                }
-            }
             Incoming::Answer(id, answer) => {
-                if let Some(Waiting { answer: waits, ahead }) = state.waiting.remove(&id) {
-                    let _gone_in_between = waits.send(answer.and_then(|result| reply_of(result, ahead)));
+                if let Some(Waiting { answer: waits, tag }) = state.waiting.remove(&id) {
+                    let reply = answer.and_then(|result| if tag == SUBSCRIBED { Ok(Reply::Done) } else { reply_of(tag, result) });
+                    let _gone_in_between = waits.send(reply);
                 }
             }
             Incoming::Welcome(_) | Incoming::Unknown => {}

@@ -1,28 +1,28 @@
 //! The engine's side of the socket.
 //!
-//! Each connection is one task with a bounded queue of lines to write; a peer that does not read stops its own requests
-//! and nobody else's. When the process is about to end, the socket's file goes first, then what is under way is answered,
+//! Each connection is one [`Session`] with a bounded queue of lines to write. When the process is about to end, the socket's file goes first, then what is under way is answered,
 //! then connections end.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
-use subrosa_engine::api::{Event, Failure};
-use tokio::io::AsyncWriteExt;
-use tokio::net::unix::{OwnedWriteHalf, UCred};
+use subrosa_engine::api::Told;
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf, UCred};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, warn};
 
-use super::line::{LineError, Lines};
-use super::protocol::{Request, answer_lines, event_line, missed_line, parse_request, subscribed_line, welcome_line};
-use super::{IN_FLIGHT, socket_path};
-use crate::drive::{Answer, Calls};
-use crate::failure::{ENGINE_LEAVING, engine_gone, environment};
+use zeroize::Zeroizing;
+
+use super::socket_path;
+use crate::drive::Calls;
 use crate::profile::Profile;
+use crate::rpc::{Backend, LineError, Lines, Session};
+
+type Line = Zeroizing<Vec<u8>>;
 
 /// Lines that may wait for a peer.
 const LINES: usize = 64;
@@ -44,7 +44,7 @@ impl Listener {
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub fn bind(profile: &Profile, calls: Calls, events: broadcast::Sender<Event>) -> io::Result<Self> {
+    pub fn bind(profile: &Profile, calls: Calls, events: broadcast::Sender<Told>) -> io::Result<Self> {
         let path = socket_path(profile)?;
         remove(&path)?;
         let listener = UnixListener::bind(&path)?;
@@ -90,7 +90,7 @@ async fn accept(
     listener: UnixListener,
     owner: u32,
     calls: Calls,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Told>,
     mut leaving: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
@@ -120,91 +120,23 @@ fn is_of(stream: &UnixStream, owner: u32) -> bool {
     stream.peer_cred().as_ref().map(UCred::uid).is_ok_and(|uid| uid == owner || uid == 0)
 }
 
-async fn serve(stream: UnixStream, calls: Calls, events: broadcast::Sender<Event>, mut leaving: watch::Receiver<bool>) {
+async fn serve(stream: UnixStream, calls: Calls, events: broadcast::Sender<Told>, leaving: watch::Receiver<bool>) {
     let (read, write) = stream.into_split();
     let (lines, waiting) = mpsc::channel(LINES);
+    let (requests, asked) = mpsc::channel(1);
     let writer = tokio::spawn(write_lines(write, waiting));
-    let mut peer = Peer { calls, lines, watching: None, under_way: JoinSet::new() };
-    if peer.lines.send(welcome_line()).await.is_ok() {
-        peer.talk(Lines::new(read), events, &mut leaving).await;
-    }
-    drop(peer);
+    let reader = tokio::spawn(read_lines(Lines::new(read), requests));
+    Session::new(Backend::Engine { calls, events }, lines).run(asked, leaving).await;
+    reader.abort();
     let _the_peer_is_gone = writer.await;
 }
 
-struct Peer {
-    calls: Calls,
-    lines: mpsc::Sender<String>,
-    watching: Option<broadcast::Receiver<Event>>,
-    /// Dropping it drops the receivers, and the engine cancels what nobody waits for.
-    under_way: JoinSet<(Value, Answer)>,
-}
-
-impl Peer {
-    async fn talk<R: tokio::io::AsyncBufRead + Unpin>(
-        &mut self,
-        mut requests: Lines<R>,
-        events: broadcast::Sender<Event>,
-        leaving: &mut watch::Receiver<bool>,
-    ) {
-        let mut is_leaving = *leaving.borrow_and_update();
-        while !(is_leaving && self.under_way.is_empty()) {
-            let out = tokio::select! {
-                changed = leaving.changed(), if !is_leaving => {
-                    is_leaving = changed.is_err() || *leaving.borrow();
-                    continue;
-                }
-                Some(done) = self.under_way.join_next() => match done {
-                    Ok((id, answer)) => answer_lines(&id, &answer),
-                    Err(_cancelled) => continue,
-                },
-                event = next_event(&mut self.watching) => vec![event],
-                line = requests.next(), if self.under_way.len() < IN_FLIGHT => match line {
-                    Ok(Some(line)) => match parse_request(&line) {
-                        Ok(Request::Subscribe(id)) => {
-                            self.watching = Some(events.subscribe());
-                            vec![subscribed_line(&id)]
-                        }
-                        Ok(Request::Call(id, _)) if is_leaving => answer_lines(&id, &Err(leaving_now())),
-                        Ok(Request::Call(id, command)) => {
-                            let answer = self.calls.submit(command).await;
-                            self.under_way.spawn(async { (id, answer.await.unwrap_or_else(|_| Err(engine_gone()))) });
-                            continue;
-                        }
-                        Err(refusal) => vec![refusal],
-                    },
-                    Ok(None) => return,
-                    Err(LineError::TooLong) => {
-                        warn!("another process sent a line that is too long");
-                        return;
-                    }
-                    Err(LineError::Io(error)) => {
-                        debug!(%error, "a connection of another process failed");
-                        return;
-                    }
-                },
-            };
-            for line in out {
-                if self.lines.send(line).await.is_err() {
-                    return;
-                }
-            }
+async fn read_lines(mut lines: Lines<BufReader<OwnedReadHalf>>, requests: mpsc::Sender<Result<Line, LineError>>) {
+    while let Some(line) = lines.next().await.transpose() {
+        let last = line.is_err();
+        if requests.send(line).await.is_err() || last {
+            return;
         }
-    }
-}
-
-fn leaving_now() -> Failure {
-    environment(ENGINE_LEAVING, "the process that runs this profile is ending; try again")
-}
-
-/// The line of the next event; never resolves for who did not subscribe.
-async fn next_event(watching: &mut Option<broadcast::Receiver<Event>>) -> String {
-    use broadcast::error::RecvError::{Closed, Lagged};
-    let Some(events) = watching else { return std::future::pending().await };
-    match events.recv().await {
-        Ok(event) => event_line(&event),
-        Err(Lagged(_)) => missed_line(),
-        Err(Closed) => std::future::pending().await,
     }
 }
 

@@ -5,7 +5,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use subrosa_engine::api::{Command, Event, Failure, FailureCode, Reply, Status};
+use subrosa_engine::api::{Command, Event, Failure, FailureCode, Reply, Status, Told};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -14,12 +14,13 @@ use super::*;
 use crate::client::Notice;
 use crate::drive::{Answer, Calls, Input};
 use crate::profile::Profile;
+use crate::rpc::LINE;
 
 struct Served {
     _folder: tempfile::TempDir,
     profile: Profile,
     inputs: mpsc::Receiver<Input>,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Told>,
     listener: Listener,
 }
 
@@ -46,6 +47,8 @@ async fn next_call(inputs: &mut mpsc::Receiver<Input>) -> (Command, oneshot::Sen
         other => panic!("no call but {other:?}"),
     }
 }
+
+const ONLINE: Told = Told { cursor: None, event: Event::Online };
 
 const STATUS: Reply =
     Reply::Status(Status { enrolled: true, online: false, reason: String::new(), queued: 3, dropped: 0 });
@@ -152,11 +155,11 @@ async fn a_watcher_gets_events_and_is_told_when_it_missed_some() {
     let served = serve();
     let remote = dial(&served.profile).await;
     let mut notices = remote.subscribe().await.unwrap();
-    served.events.send(Event::Online).unwrap();
-    assert_eq!(notices.recv().await, Ok(Notice::Event(Box::new(Event::Online))));
+    served.events.send(ONLINE).unwrap();
+    assert_eq!(notices.recv().await, Ok(Notice::Event(Box::new(ONLINE))));
     // More at once than the channel holds: on this one thread, nobody takes any out in between.
     for _ in 0..9 {
-        served.events.send(Event::Online).unwrap();
+        served.events.send(ONLINE).unwrap();
     }
     assert_eq!(notices.recv().await, Ok(Notice::Missed));
 }

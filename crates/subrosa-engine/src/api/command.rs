@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::direct::DirectPolicy;
@@ -11,7 +12,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A password on its way into the engine, or a private key on its way out of it. Never shown by `Debug`; wiped when
 /// dropped.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(pub String);
 
 impl fmt::Debug for Secret {
@@ -20,9 +21,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Whom or what a command is about: `@name` or `#group`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Whom or what a command is about: `@name` or `#group`, and so it serialises.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
 pub enum Target {
     /// The private chat with this person.
     Person(Username),
@@ -53,8 +54,38 @@ impl FromStr for Target {
     }
 }
 
+impl TryFrom<String> for Target {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.to_string()
+    }
+}
+
+/// Which part of a chat is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// The end.
+    Latest,
+    /// A few messages that were read, then the first ones that were not; the end, if there are none.
+    Unread,
+    /// What stands before this message.
+    Before(MessageId),
+    /// What stands behind this message.
+    After(MessageId),
+    /// This message in the middle.
+    Around(MessageId),
+}
+
 /// How long `send` waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wait {
     /// Until the server has it on disk.
@@ -64,8 +95,25 @@ pub enum Wait {
     Delivered,
 }
 
+/// Most messages or events in one answer to [`Command::History`], [`Command::Search`] and [`Command::EventsSince`].
+pub const HISTORY: u32 = 500;
+/// Longest name of a setting, in bytes.
+pub const SETTING_NAME: usize = 64;
+/// Longest value of a setting, in bytes.
+pub const SETTING_VALUE: usize = 4096;
+/// Most settings.
+pub const SETTINGS: usize = 64;
+
+const fn yes() -> bool {
+    true
+}
+
+const fn one() -> u32 {
+    1
+}
+
 /// A request to the engine.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "method", content = "params", rename_all = "snake_case")]
 pub enum Command {
     /// Make an account on a server, with this profile as its first device.
@@ -83,8 +131,10 @@ pub enum Command {
         /// The code that a server on a public address prints for its first account.
         setup: Option<String>,
         /// Whether the sealed account key is left at the server for further devices.
+        #[serde(default = "yes")]
         vault: bool,
         /// Name of this device.
+        #[serde(default)]
         device: String,
     },
     /// Enrol this profile as a further device; on an enrolled profile, check the password and connect.
@@ -96,8 +146,10 @@ pub enum Command {
         /// The password.
         password: Secret,
         /// Name of this device.
+        #[serde(default)]
         device: String,
         /// Start over with a new account key when the old one is lost (ends all other devices).
+        #[serde(default)]
         danger_reset_key: bool,
     },
     /// End this device: it leaves the account's device list and every conversation.
@@ -120,6 +172,7 @@ pub enum Command {
         /// Makes a repeat harmless.
         id: Option<IdempotencyKey>,
         /// When the reply comes.
+        #[serde(default)]
         wait: Wait,
     },
     /// Messages of one chat or all, oldest first. Marks nothing as read: what was not shown must come again.
@@ -127,11 +180,60 @@ pub enum Command {
         /// One chat, or all.
         chat: Option<Target>,
         /// Not only unread ones.
+        #[serde(default)]
         all: bool,
         /// At most so many, the latest ones.
         limit: Option<u32>,
         /// Only those after this one.
         since: Option<MessageId>,
+    },
+    /// A part of one chat, oldest first, read or not. Answered from the store, at once; the cost does not depend on how long
+    /// the chat is.
+    History {
+        /// The chat.
+        chat: Target,
+        /// Which part.
+        place: Place,
+        /// At most so many messages; at most [`HISTORY`].
+        limit: u32,
+    },
+    /// Messages with all of these words in them (or the beginning of longer ones), newest first; large and small letters are
+    /// the same. Answered from the store, at once.
+    Search {
+        /// The words.
+        text: String,
+        /// In one chat, or in all.
+        chat: Option<Target>,
+        /// Only those before this message: the last one that was found, to go on.
+        before: Option<MessageId>,
+        /// At most so many messages; at most [`HISTORY`].
+        limit: u32,
+    },
+    /// Everything that a face shows first: who, how it stands, chats, invitations, changed keys. Answered from the store, at
+    /// once, whether the server is reached or not.
+    Overview,
+    /// Keep what is being written in a chat; empty: nothing is. Only on this device.
+    SetDraft {
+        /// The chat; it has to be there.
+        chat: Target,
+        /// At most [`subrosa_types::limits::TEXT`] bytes.
+        text: String,
+    },
+    /// What faces keep on this device, as language and colours.
+    Settings,
+    /// Keep, or forget, a setting on this device.
+    SetSetting {
+        /// Its name: 1 to [`SETTING_NAME`] bytes.
+        name: String,
+        /// At most [`SETTING_VALUE`] bytes; `None` forgets it.
+        value: Option<String>,
+    },
+    /// What happened behind a cursor, oldest first.
+    EventsSince {
+        /// The cursor of the last event that is known.
+        cursor: u64,
+        /// At most so many events; at most [`HISTORY`].
+        limit: u32,
     },
     /// Mark messages as read that an interactor has shown.
     MarkRead {
@@ -208,6 +310,7 @@ pub enum Command {
     /// Make a sign-up invitation.
     InviteLinkCreate {
         /// How many accounts may use it.
+        #[serde(default = "one")]
         uses: u32,
         /// For how many seconds it is good; `None`: until used up or revoked.
         expires_in: Option<u64>,
@@ -224,6 +327,7 @@ pub enum Command {
         /// With whom.
         name: Username,
         /// Mark it as compared (and accept a changed key).
+        #[serde(default)]
         confirm: bool,
     },
     /// Compares the safety number with what the other side shows, and marks it as compared if it is the same.
@@ -236,6 +340,7 @@ pub enum Command {
     /// The account's and this device's keys. Private ones never leave the process of the engine.
     ExportKeys {
         /// The private keys, too.
+        #[serde(default)]
         danger_private: bool,
     },
     /// When this account makes direct links, and how it is from now on.

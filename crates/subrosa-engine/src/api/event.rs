@@ -1,12 +1,24 @@
 //! What the engine tells without being asked.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use subrosa_types::Role;
+use subrosa_types::{ConversationId, MessageId, Role};
 
 use super::reply::{InviteRow, MessageRow};
 
+/// Something that happened, as who watches is told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    /// Its place among what is kept: larger ones came later. `None`: it is not kept, as it is only of this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u64>,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
 /// Something happened. Events are hints for who watches: everything in them can be read again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The server is reached and this device is logged in and up to date.
@@ -18,6 +30,15 @@ pub enum Event {
     },
     /// A message came, or one of this account's own was accepted (`own`).
     Message(MessageRow),
+    /// A device of the other side of a private chat said that it has this message.
+    Delivered {
+        /// The chat.
+        chat: String,
+        /// Which conversation.
+        conversation: ConversationId,
+        /// The message.
+        id: MessageId,
+    },
     /// An invitation came.
     Invite(InviteRow),
     /// Somebody joined a chat.

@@ -1,9 +1,10 @@
 //! Why a command did not do what was asked: one sentence with what to do next, and the exit code of the command line.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Class of a failure; decides the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureCode {
     /// Wrong use, wrong password, or refused by the user's own state.
@@ -35,7 +36,7 @@ impl FailureCode {
 }
 
 /// A refusal or failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     /// Class.

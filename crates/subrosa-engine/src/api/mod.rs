@@ -9,10 +9,11 @@ mod failure;
 mod reply;
 
 pub use crate::direct::DirectPolicy;
-pub use command::{Command, Secret, Target, Wait};
-pub use event::Event;
+pub use command::{Command, HISTORY, Place, SETTING_NAME, SETTING_VALUE, SETTINGS, Secret, Target, Wait};
+pub use event::{Event, Told};
 pub use failure::{Failure, FailureCode};
 pub use reply::{
-    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, InviteKind, InviteLinkRow, InviteRow, KeyOwner, KeyRow, MemberRow,
-    MessageRow, Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via, WhoAmI,
+    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, Found, History, InviteKind, InviteLinkRow, InviteRow, KeyOwner, KeyRow,
+    MemberRow, MessageRow, Overview, PastEvents, Preview, Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via,
+    WhoAmI,
 };

@@ -1,14 +1,17 @@
 //! What a command that succeeded returns.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subrosa_types::{ConversationId, DeviceId, IdempotencyKey, MessageId, Role, Timestamp};
 
 use crate::direct::DirectPolicy;
 
-use super::Secret;
+use super::{Secret, Told};
 
 /// The answer to a [`super::Command`]; which variant belongs to which command is said at each.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "reply", content = "value", rename_all = "snake_case")]
 pub enum Reply {
     /// It is done: log-out, leave, accept, decline, revocations, mark-read.
@@ -23,6 +26,16 @@ pub enum Reply {
     Direct(DirectPolicy),
     /// Read.
     Messages(Vec<MessageRow>),
+    /// History.
+    History(History),
+    /// Search.
+    Found(Found),
+    /// Overview.
+    Overview(Overview),
+    /// Settings, by name.
+    Settings(BTreeMap<String, String>),
+    /// Events since.
+    Events(PastEvents),
     /// Changed keys.
     ChangedKeys(Vec<ChangedKeyRow>),
     /// Reload: how many messages and invitations came.
@@ -79,7 +92,7 @@ pub enum Reply {
 }
 
 /// Whose key it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyOwner {
     /// The account: it certifies devices, and is what a safety number is made of.
@@ -89,7 +102,7 @@ pub enum KeyOwner {
 }
 
 /// An Ed25519 key, for an export.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyRow {
     /// Whose it is.
     pub owner: KeyOwner,
@@ -105,7 +118,7 @@ pub struct KeyRow {
 }
 
 /// Who a profile is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WhoAmI {
     /// Username.
     pub name: String,
@@ -118,7 +131,7 @@ pub struct WhoAmI {
 }
 
 /// A device of the own account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceRow {
     /// Its id.
     pub id: DeviceId,
@@ -131,7 +144,7 @@ pub struct DeviceRow {
 }
 
 /// How far a sent message came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SendState {
     /// Kept in the outbox; sent as soon as there is a way.
@@ -143,7 +156,7 @@ pub enum SendState {
 }
 
 /// Which road a message took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// Through the server's log.
@@ -153,7 +166,7 @@ pub enum Via {
 }
 
 /// What `send` returns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentRow {
     /// The outbox id (the one given, if one was).
     pub id: IdempotencyKey,
@@ -164,7 +177,7 @@ pub struct SentRow {
 }
 
 /// A message as people see it. Text is as it was sent: an interactor must make it safe for its own screen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MessageRow {
     /// The same on all devices.
     pub id: MessageId,
@@ -190,10 +203,63 @@ pub struct MessageRow {
     pub unread: bool,
     /// For own messages still in the outbox: not accepted yet.
     pub pending: bool,
+    /// For own messages of private chats: a device of the other side said that it has it.
+    #[serde(default)]
+    pub delivered: bool,
+}
+
+/// A part of a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct History {
+    /// Oldest first; own messages that are not accepted yet stand at the end.
+    pub rows: Vec<MessageRow>,
+    /// Whether there are older ones.
+    pub older: bool,
+    /// Whether there are newer ones.
+    pub newer: bool,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// Newest first.
+    pub rows: Vec<MessageRow>,
+    /// Whether there may be more before the last one.
+    pub more: bool,
+}
+
+/// What a face shows first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Overview {
+    /// Who.
+    pub who: WhoAmI,
+    /// How the engine stands.
+    pub status: Status,
+    /// The chats, the latest first.
+    pub chats: Vec<ChatRow>,
+    /// Open invitations.
+    pub invites: Vec<InviteRow>,
+    /// Contacts whose changed key is not accepted yet.
+    pub changed_keys: Vec<ChangedKeyRow>,
+    /// What happened up to here is in this answer.
+    pub cursor: u64,
+}
+
+/// What happened behind a cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PastEvents {
+    /// Oldest first.
+    pub events: Vec<Told>,
+    /// The cursor behind all of them.
+    pub cursor: u64,
+    /// Whether there are more behind `cursor`.
+    pub more: bool,
+    /// Whether some behind the cursor asked for are not kept any more: read again.
+    pub missed: bool,
 }
 
 /// A contact whose key changed, and is not accepted yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangedKeyRow {
     /// Name.
     pub name: String,
@@ -202,7 +268,7 @@ pub struct ChangedKeyRow {
 }
 
 /// Kind of conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatKind {
     /// Two people.
@@ -214,7 +280,7 @@ pub enum ChatKind {
 }
 
 /// A line in the list of chats.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChatRow {
     /// `@name` or `#title`.
     pub chat: String,
@@ -228,10 +294,30 @@ pub struct ChatRow {
     pub last: Option<Timestamp>,
     /// Why nothing can be sent here, if so (left, removed, key changed, blocked by a bad commit).
     pub blocked: Option<String>,
+    /// Unread messages that name this account with an `@`.
+    #[serde(default)]
+    pub mentions: u32,
+    /// What is being written here on this device; empty: nothing.
+    #[serde(default)]
+    pub draft: String,
+    /// The beginning of the last message.
+    #[serde(default)]
+    pub preview: Option<Preview>,
+}
+
+/// The beginning of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Preview {
+    /// Who said it.
+    pub from: String,
+    /// Whether that is this account.
+    pub own: bool,
+    /// At most 200 characters, as they were sent.
+    pub text: String,
 }
 
 /// A member of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberRow {
     /// Name.
     pub name: String,
@@ -244,7 +330,7 @@ pub struct MemberRow {
 }
 
 /// Kind of open invitation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InviteKind {
     /// To a group.
@@ -256,7 +342,7 @@ pub enum InviteKind {
 }
 
 /// An open invitation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InviteRow {
     /// For accept and decline.
     pub id: String,
@@ -271,7 +357,7 @@ pub struct InviteRow {
 }
 
 /// An account and its role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoleRow {
     /// Name.
     pub name: String,
@@ -280,7 +366,7 @@ pub struct RoleRow {
 }
 
 /// An entry of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoleLogRow {
     /// Position in the log.
     pub position: u64,
@@ -297,7 +383,7 @@ pub struct RoleLogRow {
 }
 
 /// A sign-up invitation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InviteLinkRow {
     /// The code for `signup --invite`.
     pub code: String,
@@ -308,7 +394,7 @@ pub struct InviteLinkRow {
 }
 
 /// How the engine stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Whether the profile has an account.
     pub enrolled: bool,

@@ -8,6 +8,7 @@
 mod access;
 mod devices;
 mod export;
+mod faces;
 mod groups;
 mod invites;
 mod people;
@@ -15,6 +16,8 @@ mod reading;
 mod roles;
 mod sending;
 mod views;
+
+pub(crate) use faces::mentions;
 
 use std::collections::VecDeque;
 
@@ -223,7 +226,9 @@ impl Engine {
                 })
             }
             Command::Status => Ok(Turn::Finish(self.status()?)),
-            Command::ChangedKeys => Ok(Turn::Finish(self.view(&running.command.clone())?)),
+            Command::ChangedKeys | Command::Settings | Command::SetSetting { .. } | Command::EventsSince { .. } => {
+                Ok(Turn::Finish(self.view(&running.command.clone())?))
+            }
             Command::Follow => {
                 self.follow()?;
                 Ok(Turn::Finish(Ok(Reply::Done)))
@@ -236,6 +241,9 @@ impl Engine {
                     self.set_direct_policy(policy, now)?;
                 }
                 Ok(Turn::Finish(Ok(Reply::Direct(self.direct_policy()))))
+            }
+            Command::History { .. } | Command::Search { .. } | Command::Overview | Command::SetDraft { .. } => {
+                Ok(Turn::Finish(self.view(&running.command.clone())?))
             }
             Command::MarkRead { messages } => {
                 crate::store::messages::mark_read(&self.connection, messages)?;
@@ -264,6 +272,13 @@ impl Engine {
             | Command::Chats
             | Command::Invites
             | Command::GroupMembers { .. }
+            | Command::History { .. }
+            | Command::Search { .. }
+            | Command::Overview
+            | Command::SetDraft { .. }
+            | Command::Settings
+            | Command::SetSetting { .. }
+            | Command::EventsSince { .. }
             | Command::ChangedKeys => Ok(Turn::Finish(self.view(command)?)),
             Command::Reload => {
                 let came = std::mem::take(&mut self.outgoing.came);

@@ -24,14 +24,7 @@ impl Engine {
             Some(target) => match self.conversation_of(target)? {
                 Ok(Some(row)) if is_shown(&row) => vec![row],
                 Ok(Some(row)) if row.state == ConversationState::Founding => Vec::new(),
-                Ok(Some(_)) => {
-                    return Ok(Err(Failure::usage(
-                        "not_accepted",
-                        format!(
-                            "you are invited to {target} but have not accepted; 'accept {target}' shows its messages"
-                        ),
-                    )));
-                }
+                Ok(Some(_)) => return Ok(Err(not_accepted(target))),
                 Ok(None) => return Ok(Err(self.no_chat_with(target))),
                 Err(failure) => return Ok(Err(failure)),
             },
@@ -61,7 +54,7 @@ impl Engine {
         Ok(Ok(Reply::Messages(shown)))
     }
 
-    fn no_chat_with(&self, target: &Target) -> Failure {
+    pub(super) fn no_chat_with(&self, target: &Target) -> Failure {
         let own = self.profile.as_ref().is_some_and(|profile| *target == Target::Person(profile.username.clone()));
         let why = if own {
             format!("{target} is yourself; a chat is with somebody else")
@@ -90,11 +83,17 @@ impl Engine {
             verified,
             unread: stored.unread,
             pending: stored.sequence.is_none(),
+            delivered: stored.delivered,
         }))
     }
 }
 
 /// What an invitation says is shown when it is accepted; a first message from a stranger is shown at once.
-fn is_shown(row: &Conversation) -> bool {
+pub(super) fn is_shown(row: &Conversation) -> bool {
     !matches!(row.state, ConversationState::Invited | ConversationState::Founding)
+}
+
+pub(super) fn not_accepted(target: &Target) -> Failure {
+    let message = format!("you are invited to {target} but have not accepted; 'accept {target}' shows its messages");
+    Failure::usage("not_accepted", message)
 }

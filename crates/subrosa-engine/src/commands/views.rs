@@ -12,7 +12,6 @@ use crate::engine::{CommandId, Engine};
 use crate::fault::{Fault, Outcome};
 use crate::store::contacts::{self, Contact};
 use crate::store::conversations::{self, Conversation, ConversationState};
-use crate::store::messages;
 use crate::words;
 
 impl Engine {
@@ -23,36 +22,47 @@ impl Engine {
             Command::Invites => Ok(Ok(Reply::Invites(self.invites()?))),
             Command::GroupMembers { group } => self.members(group),
             Command::ChangedKeys => Ok(Ok(Reply::ChangedKeys(self.changed_keys()?))),
+            Command::History { chat, place, limit } => self.history(chat, *place, *limit),
+            Command::Search { text, chat, before, limit } => self.search(text, chat.as_ref(), *before, *limit),
+            Command::Overview => self.overview(),
+            Command::SetDraft { chat, text } => self.set_draft(chat, text),
+            Command::Settings => self.settings(),
+            Command::SetSetting { name, value } => self.set_setting(name, value.as_deref()),
+            Command::EventsSince { cursor, limit } => self.events_since(*cursor, *limit),
             _ => Ok(Err(words::not_logged_in())),
         }
     }
 
-    fn chats(&mut self) -> Outcome<Vec<ChatRow>> {
+    pub(super) fn chats(&mut self) -> Outcome<Vec<ChatRow>> {
         let mut rows = Vec::new();
         for row in conversations::all(&self.connection)? {
             if matches!(row.state, ConversationState::Invited | ConversationState::Founding) {
                 continue;
             }
-            let (unread, last) = messages::summary(&self.connection, row.id)?;
             let blocked = match (&row.blocked, self.unaccepted_key(row.id)?) {
                 (Some(why), _) => Some(why.clone()),
                 (None, Some(contact)) => Some(format!("the key of @{} changed", contact.username)),
                 (None, None) => None,
             };
-            rows.push(ChatRow {
+            let mut shown = ChatRow {
                 chat: self.chat_name(&row)?,
                 conversation: row.id,
                 kind: row.kind,
-                unread,
-                last,
+                unread: 0,
+                last: None,
                 blocked,
-            });
+                mentions: 0,
+                draft: String::new(),
+                preview: None,
+            };
+            self.fill_in(&row, &mut shown)?;
+            rows.push(shown);
         }
         rows.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.chat.cmp(&b.chat)));
         Ok(rows)
     }
 
-    fn changed_keys(&self) -> Outcome<Vec<ChangedKeyRow>> {
+    pub(super) fn changed_keys(&self) -> Outcome<Vec<ChangedKeyRow>> {
         let changed = contacts::changed(&self.connection)?.into_iter();
         let row =
             |contact: Contact| ChangedKeyRow { name: contact.username.to_string(), was_verified: contact.verified };

@@ -349,6 +349,7 @@ impl Engine {
         if let Some(own) = self.profile.as_ref().map(|profile| profile.account) {
             let id = MessageId::from_bytes(*key.as_bytes());
             messages::accepted(&self.connection, row.id, own, id, Sequence(flight.after), at, Via::Direct)?;
+            messages::delivered(&self.connection, row.id, own, id)?;
             if intent.shown {
                 self.sync.unannounced.push((row.id, own, id));
             }

@@ -23,6 +23,7 @@ mod carry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subrosa_types::{ConversationId, DeviceId, Epoch, IdempotencyKey, Timestamp, limits};
 use subrosa_wire::proto::{QuicWay, RelayAddress};
@@ -59,7 +60,7 @@ const CALM_ENTRIES: usize = 4096;
 const HELD: usize = 8;
 
 /// When this account makes direct links.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DirectPolicy {
     /// With contacts whose chat was accepted, when there is something to say.

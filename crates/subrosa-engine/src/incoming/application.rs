@@ -48,6 +48,7 @@ impl Engine {
         }
         if let Some(delivered) = content.delivered {
             self.outgoing.delivered(IdempotencyKey::from_bytes(*delivered.as_bytes()));
+            self.take_delivered(row, delivered, own)?;
         }
         if let Some(signals) = &content.direct {
             self.take_signals(row, &device, signals, at, now)?;
@@ -55,6 +56,10 @@ impl Engine {
         if content.text.is_none() {
             return Ok(Taken::Next);
         }
+        let mention = !own
+            && self.profile.as_ref().zip(content.text.as_deref()).is_some_and(|(profile, text)| {
+                crate::commands::mentions(text, profile.username.as_str())
+            });
         let stored = StoredMessage {
             id: content.id,
             conversation: row.id,
@@ -67,6 +72,8 @@ impl Engine {
             unread: !own,
             via,
             hidden: row.state == ConversationState::Invited,
+            mention,
+            delivered: false,
         };
         if messages::insert(&self.connection, &stored)? {
             self.sync.unannounced.push((row.id, device.account, content.id));
@@ -80,6 +87,16 @@ impl Engine {
             }
         }
         Ok(Taken::Next)
+    }
+
+    /// The other side of a private chat says that it has a message of this account.
+    fn take_delivered(&mut self, row: &Conversation, id: MessageId, own: bool) -> Outcome {
+        let Some(account) = self.profile.as_ref().map(|profile| profile.account) else { return Ok(()) };
+        if !own && row.kind == ChatKind::Private && messages::delivered(&self.connection, row.id, account, id)? {
+            let event = Event::Delivered { chat: self.chat_name(row)?, conversation: row.id, id };
+            self.emit(event);
+        }
+        Ok(())
     }
 
     /// A title counts if who gave it might; a version that is new here has to come as a message that the server checked, too.

@@ -143,6 +143,8 @@ impl Engine {
             unread: false,
             via: Via::Server,
             hidden: false,
+            mention: false,
+            delivered: false,
         };
         messages::insert(&self.connection, &stored)?;
         Ok(())

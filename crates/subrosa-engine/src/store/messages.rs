@@ -31,13 +31,18 @@ pub struct StoredMessage {
     pub via: Via,
     /// It came with an invitation that is not accepted yet.
     pub hidden: bool,
+    /// It names this account with an `@`.
+    pub mention: bool,
+    /// An own one of a private chat: a device of the other side said that it has it.
+    pub delivered: bool,
 }
 
-const COLUMNS: &str = "id, conversation, sender, device, content, sent_at, received_at, sequence, unread, via, hidden";
+pub(super) const COLUMNS: &str =
+    "id, conversation, sender, device, content, sent_at, received_at, sequence, unread, via, hidden, mention, delivered";
 
-struct Raw([Vec<u8>; 5], i64, i64, Option<u64>, bool, u8, bool);
+pub(super) struct Raw([Vec<u8>; 5], i64, i64, Option<u64>, bool, u8, [bool; 3]);
 
-fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+pub(super) fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok(Raw(
         [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?],
         row.get(5)?,
@@ -45,13 +50,13 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         row.get(7)?,
         row.get(8)?,
         row.get(9)?,
-        row.get(10)?,
+        [row.get(10)?, row.get(11)?, row.get(12)?],
     ))
 }
 
-fn message(raw: Raw) -> Result<StoredMessage> {
-    let Raw([message_id, conversation, sender, device, content], sent_at, received_at, sequence, unread, via, hidden) =
-        raw;
+pub(super) fn message(raw: Raw) -> Result<StoredMessage> {
+    let Raw(blobs, sent_at, received_at, sequence, unread, via, [hidden, mention, delivered]) = raw;
+    let [message_id, conversation, sender, device, content] = blobs;
     Ok(StoredMessage {
         id: id(&message_id, "message", MessageId::from_bytes)?,
         conversation: id(&conversation, "conversation", ConversationId::from_bytes)?,
@@ -68,6 +73,8 @@ fn message(raw: Raw) -> Result<StoredMessage> {
             _ => return Err(StoreError::Damaged("road of a message")),
         },
         hidden,
+        mention,
+        delivered,
     })
 }
 
@@ -83,8 +90,9 @@ pub fn insert(connection: &Connection, m: &StoredMessage) -> Result<bool> {
     let rows = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO messages
-             (id, conversation, sender, device, content, sent_at, received_at, sequence, unread, via, hidden)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             (id, conversation, sender, device, content, sent_at, received_at, sequence, unread, via, hidden, mention,
+              delivered)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             m.id.as_bytes(),
@@ -98,6 +106,8 @@ pub fn insert(connection: &Connection, m: &StoredMessage) -> Result<bool> {
             m.unread,
             code(m.via),
             m.hidden,
+            m.mention,
+            m.delivered,
         ])?;
     Ok(rows == 1)
 }
@@ -133,6 +143,22 @@ pub fn by_id(connection: &Connection, message_id: MessageId) -> Result<Option<St
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1 ORDER BY local LIMIT 1"))?
         .query_row([message_id.as_bytes()], raw)
+        .optional()?
+        .map(message)
+        .transpose()
+}
+
+/// The message of this id in this conversation.
+pub fn in_conversation(
+    connection: &Connection,
+    conversation: ConversationId,
+    message_id: MessageId,
+) -> Result<Option<StoredMessage>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM messages WHERE id = ?1 AND conversation = ?2 ORDER BY local LIMIT 1"
+        ))?
+        .query_row([message_id.as_bytes(), conversation.as_bytes()], raw)
         .optional()?
         .map(message)
         .transpose()
@@ -239,13 +265,23 @@ pub fn latest(connection: &Connection, conversation: ConversationId) -> Result<O
     Ok(row.map(|(at, direct)| (Timestamp(at), if direct { Via::Direct } else { Via::Server })))
 }
 
-/// Unread messages of a conversation, and when its last one came.
-pub fn summary(connection: &Connection, conversation: ConversationId) -> Result<(u32, Option<Timestamp>)> {
+/// An own message of this conversation has arrived at the other side; `false` if there is none, or that was known.
+pub fn delivered(connection: &Connection, conversation: ConversationId, own: AccountId, message: MessageId) -> Result<bool> {
+    let rows = connection
+        .prepare_cached(
+            "UPDATE messages SET delivered = 1 WHERE conversation = ?1 AND sender = ?2 AND id = ?3 AND delivered = 0",
+        )?
+        .execute([conversation.as_bytes().as_slice(), own.as_bytes(), message.as_bytes()])?;
+    Ok(rows == 1)
+}
+
+/// Unread messages of a conversation, and those among them that name this account.
+pub fn unread(connection: &Connection, conversation: ConversationId) -> Result<(u32, u32)> {
     let unread = connection
         .prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND unread = 1")?
         .query_row([conversation.as_bytes()], |row| row.get(0))?;
-    let last: Option<i64> = connection
-        .prepare_cached("SELECT max(received_at) FROM messages WHERE conversation = ?1")?
+    let mentions = connection
+        .prepare_cached("SELECT count(*) FROM messages WHERE conversation = ?1 AND unread = 1 AND mention = 1")?
         .query_row([conversation.as_bytes()], |row| row.get(0))?;
-    Ok((unread, last.map(Timestamp)))
+    Ok((unread, mentions))
 }

@@ -7,6 +7,9 @@ pub mod changes;
 pub mod commits;
 pub mod contacts;
 pub mod conversations;
+pub mod events;
+pub mod faces;
+pub mod history;
 pub mod messages;
 pub mod outbox;
 pub mod profile;
@@ -44,12 +47,15 @@ pub const SCHEMA: &str = include_str!("schema.sql");
 /// What direct links added.
 const DIRECT: &str = include_str!("direct.sql");
 
+/// What faces added.
+const FACES: &str = include_str!("faces.sql");
+
 /// Brings the schema up to date.
 ///
 /// # Errors
 /// [`StoreError::Migration`]; a store of a newer version is refused.
 pub fn migrate(connection: &mut Connection) -> Result<()> {
-    let steps = [M::up(SCHEMA), M::up(subrosa_mls::storage::SCHEMA), M::up(DIRECT)];
+    let steps = [M::up(SCHEMA), M::up(subrosa_mls::storage::SCHEMA), M::up(DIRECT), M::up(FACES)];
     Migrations::from_slice(&steps).to_latest(connection)?;
     Ok(())
 }

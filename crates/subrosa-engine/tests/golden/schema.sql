@@ -1,4 +1,4 @@
--- user_version 3
+-- user_version 4
 CREATE TABLE changes (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     conversation BLOB NOT NULL,
@@ -36,6 +36,18 @@ CREATE TABLE conversations (
     blocked TEXT                      -- why nothing can be sent
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE drafts (
+    conversation BLOB PRIMARY KEY,
+    text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, -- the cursor
+    conversation BLOB,                          -- of a message, which is read from `messages` when it is told again
+    message BLOB,
+    event BLOB                                  -- version byte and CBOR; NULL for a message
+) STRICT;
+
 CREATE TABLE farewell (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     reason TEXT NOT NULL
@@ -51,7 +63,7 @@ CREATE TABLE messages (
     sent_at INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
     sequence INTEGER,                 -- NULL: still in the outbox
-    unread INTEGER NOT NULL, via INTEGER NOT NULL DEFAULT 0, hidden INTEGER NOT NULL DEFAULT 0,
+    unread INTEGER NOT NULL, via INTEGER NOT NULL DEFAULT 0, hidden INTEGER NOT NULL DEFAULT 0, mention INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0,
     UNIQUE (conversation, sender, id)
 ) STRICT;
 
@@ -105,12 +117,19 @@ CREATE TABLE role_log (
     signed BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX contacts_username ON contacts (username);
 
 CREATE INDEX messages_id ON messages (id);
 
 CREATE INDEX messages_in_order ON messages (conversation, sequence);
 
-CREATE INDEX messages_unread ON messages (conversation) WHERE unread = 1;
+CREATE INDEX messages_mention ON messages (conversation) WHERE unread = 1 AND mention = 1;
+
+CREATE INDEX messages_unread ON messages (conversation, sequence) WHERE unread = 1;
 
 CREATE INDEX outbox_conversation ON outbox (conversation, position);

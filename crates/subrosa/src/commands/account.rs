@@ -3,6 +3,7 @@
 use clap::Args;
 use subrosa_client::api::{Command, Failure, FailureCode, Reply};
 use subrosa_client::keys::KeyChoice;
+use subrosa_client::rpc::machine_name;
 use subrosa_client::{Client, Opening};
 use subrosa_wire::ServerLink;
 
@@ -155,17 +156,6 @@ pub fn check_link(link: &str) -> Outcome {
         .map_err(|error| Failure::usage("bad_link", format!("{error} (it looks like subrosa://HOST:PORT/FINGERPRINT)")))
 }
 
-/// The name of this machine, for the list of devices.
-pub fn machine_name() -> String {
-    let spoken = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    let told = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    spoken
-        .or_else(told)
-        .map(|name| name.trim().chars().filter(|c| !c.is_control()).take(32).collect::<String>())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| std::env::consts::OS.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,10 +171,5 @@ mod tests {
             assert_eq!(failure.code, FailureCode::Usage);
             assert!(failure.message.contains(reason), "{link}: {failure}");
         }
-    }
-
-    #[test]
-    fn this_machine_has_a_name_that_a_device_may_have() {
-        machine_name().parse::<subrosa_types::DeviceName>().unwrap();
     }
 }

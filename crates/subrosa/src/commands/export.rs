@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use subrosa_client::Client;
+use subrosa_client::rpc::machine_name;
 use subrosa_client::api::{Command, Failure, FailureCode, KeyRow, Reply};
 use subrosa_client::profile::write_new_private;
 use zeroize::Zeroizing;
 
 use super::Context;
-use super::account::machine_name;
 use crate::output::Outcome;
 use crate::render;
 use crate::secrets::PasswordSource;

@@ -13,10 +13,12 @@ pub mod read;
 pub mod relay;
 pub mod role;
 pub mod room;
+pub mod rpc;
 pub mod send;
 pub mod serve;
 pub mod up;
 pub mod verify;
+pub mod web;
 
 use subrosa_client::api::{Command as Request, Reply};
 use subrosa_client::keys::KeyChoice;
@@ -48,7 +50,7 @@ impl Context {
     }
 
     /// Closes what others can read of the profile, and says so: until now they may have.
-    fn close_to_others(&self) -> Outcome {
+    pub fn close_to_others(&self) -> Outcome {
         for (path, closed) in self.global.profile()?.close_to_others()? {
             let now = if closed {
                 "that right is taken away now"
@@ -123,6 +125,8 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Chat(arguments) => chat::run(&context, arguments).await,
         Command::Direct(command) => direct::run(&context, command).await,
         Command::Room(arguments) => room::run(&context, arguments).await,
+        Command::Web(arguments) => web::run(&context, arguments).await,
+        Command::Rpc(arguments) => rpc::run(&context, &arguments).await,
         Command::Doctor => doctor::run(&context).await,
     }
 }

@@ -3,21 +3,20 @@
 //! 1. A profile that is enrolled at somebody else's server uses that one. Every other profile has a server of its own, in
 //!    its folder: it is started, on the port that it had before, or on 5535, or on a free one.
 //! 2. Who has no account there signs up, or logs in if the server knows the name.
-//! 3. The link for others is shown, and the console opens. With the console the server ends.
+//! 3. The link for others is shown, and the chat opens. With the chat the server ends.
 
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use subrosa_client::Client;
 use subrosa_client::api::{Command, Failure, FailureCode, Reply, Secret, WhoAmI};
 use subrosa_client::keys::KeyChoice;
-use subrosa_client::profile::{Profile, replace_private};
-use subrosa_server::{DATABASE, RunningServer, Server, ServerConfig, StartError};
-use subrosa_wire::ServerLink;
+use subrosa_client::profile::Profile;
+use subrosa_client::rpc::machine_name;
 
-use super::account::machine_name;
-use super::{Context, chat, serve};
+use super::{Context, chat, web};
+use crate::home_server::HomeServer;
 use crate::names::wanted;
 use crate::output::{Outcome, safe};
 use crate::secrets::{self, PasswordSource};
@@ -31,6 +30,9 @@ pub struct Arguments {
     username: Option<String>,
     #[command(flatten)]
     password: PasswordSource,
+    /// Open the page in the browser instead of the terminal
+    #[arg(long)]
+    web: bool,
     /// Lock the store on this device with a passphrase that is asked for each time (or SUBROSA_PASSPHRASE_FILE)
     #[arg(long)]
     passphrase: bool,
@@ -40,17 +42,16 @@ pub struct Arguments {
 pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
     let mut signals = Signals::listen()?;
     let profile = context.global().profile()?;
-    let place = Place::find(context, &profile).await?;
+    let home = Arc::new(HomeServer::of(profile.clone()));
+    let place = Place::find(context, &profile, &home).await?;
     // Everything is asked before anything is started: whoever gives up here leaves nothing behind.
     let entry = match &place {
-        Place::Enrolled => Entry::Enrolled(arguments.given_password()?),
-        Place::Own(own) if own.is_enrolled => Entry::Enrolled(arguments.given_password()?),
-        Place::Own(own) => arguments.entry(own.is_new)?,
+        Place::Enrolled | Place::Own { is_enrolled: true, .. } => Entry::Enrolled(arguments.given_password()?),
+        Place::Own { is_new, .. } => arguments.entry(*is_new)?,
     };
-    let server = match place {
-        Place::Enrolled => None,
-        Place::Own(own) => own.start(&profile).await?,
-    };
+    if matches!(place, Place::Own { .. }) {
+        home.start_here().await?;
+    }
     let choice = if arguments.passphrase { KeyChoice::Passphrase } else { KeyChoice::Platform };
     let create = match &entry {
         Entry::Enrolled(_) => None,
@@ -58,41 +59,35 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
     };
     let outcome = match context.open(create).await {
         Ok(client) => {
-            let chatted =
-                enter_and_chat(context, &arguments, &client, entry, server.as_ref(), &profile, &mut signals).await;
+            let entered = enter_home(context, &arguments, &client, entry, &home).await;
+            let chatted = match entered {
+                Ok(()) if arguments.web => {
+                    // The page's server opens the profile by itself.
+                    client.close().await;
+                    web::serve(context, choice, Some(home.clone()), &web::Arguments::default(), &mut signals).await
+                }
+                Ok(()) => chat::converse(context, &client, None, &mut signals).await,
+                Err(failure) => Err(failure),
+            };
             client.close().await;
             chatted
         }
         Err(failure) => Err(failure),
     };
-    if let Some(server) = server {
-        // What the person came for is over; what the store still has to say matters less than how that went.
-        if let Err(error) = server.shutdown("the server was ended by its operator").await {
-            context.out.note(format!("the server ended, but: {error}"));
-        }
-    }
+    home.stop(context.out).await;
     outcome
 }
 
-async fn enter_and_chat(
+async fn enter_home(
     context: &Context,
     arguments: &Arguments,
     client: &Client,
     entry: Entry,
-    server: Option<&RunningServer>,
-    profile: &Profile,
-    signals: &mut Signals,
+    home: &HomeServer,
 ) -> Outcome {
-    let link = match server {
-        Some(server) => server.link().to_string(),
-        None => own_link(profile)?.map(|link| link.to_string()).unwrap_or_default(),
-    };
+    let link = home.link()?.map(|link| link.to_string()).unwrap_or_default();
     enter(client, arguments, entry, link).await?;
-    if let Some(server) = server {
-        serve::announce(context.out, server)?;
-        context.out.note(format!("others on this machine join with: subrosa signup -s {} -u NAME", server.link()));
-    }
-    chat::converse(context, client, None, signals).await
+    home.announce(context.out).await
 }
 
 /// Where the account is, or will be.
@@ -100,16 +95,12 @@ enum Place {
     /// At somebody else's server.
     Enrolled,
     /// At a server in the profile's folder.
-    Own(Own),
-}
-
-struct Own {
-    /// The link that it had when it last ran.
-    link: Option<ServerLink>,
-    /// It has no database yet.
-    is_new: bool,
-    /// The profile has an account there.
-    is_enrolled: bool,
+    Own {
+        /// It has no database yet.
+        is_new: bool,
+        /// The profile has an account there.
+        is_enrolled: bool,
+    },
 }
 
 /// How the person comes in.
@@ -123,43 +114,15 @@ enum Entry {
 }
 
 impl Place {
-    async fn find(context: &Context, profile: &Profile) -> Outcome<Self> {
-        let link = own_link(profile)?;
+    async fn find(context: &Context, profile: &Profile, home: &HomeServer) -> Outcome<Self> {
+        let link = home.link()?;
         let who = if profile.exists()? { who_am_i(context).await? } else { None };
         if let Some(who) = &who
             && link.as_ref().is_none_or(|link| link.to_string() != who.server)
         {
             return Ok(Self::Enrolled);
         }
-        let database = profile.server().join(DATABASE);
-        let is_new = !database.try_exists().map_err(|error| unusable(&database, &error))?;
-        Ok(Self::Own(Own { link, is_new, is_enrolled: who.is_some() }))
-    }
-}
-
-impl Own {
-    /// Starts the server; `None` when another process of this profile runs it already.
-    async fn start(self, profile: &Profile) -> Outcome<Option<RunningServer>> {
-        let mut config = ServerConfig { folder: profile.server(), ..ServerConfig::default() };
-        if let Some(link) = &self.link {
-            config.listen.set_port(link.port);
-        }
-        profile.prepare()?;
-        let server = match Server::start(config.clone()).await {
-            Ok(server) => server,
-            Err(StartError::FolderInUse) => return Ok(None),
-            Err(StartError::Listen { .. }) if self.link.is_none() => {
-                config.listen.set_port(0);
-                serve::start(config).await?
-            }
-            Err(error) => return Err(serve::not_started(&error, &config.folder)),
-        };
-        if self.link.is_none() {
-            let file = link_file(profile);
-            replace_private(&file, format!("{}\n", server.link()).as_bytes())
-                .map_err(|error| unusable(&file, &error))?;
-        }
-        Ok(Some(server))
+        Ok(Self::Own { is_new: home.is_new()?, is_enrolled: who.is_some() })
     }
 }
 
@@ -261,26 +224,6 @@ async fn who_am_i(context: &Context) -> Outcome<Option<WhoAmI>> {
         Err(failure) if failure.code != FailureCode::Usage => Err(failure),
         _ => Ok(None),
     }
-}
-
-fn link_file(profile: &Profile) -> PathBuf {
-    profile.home().join("server.link")
-}
-
-/// The link of the profile's own server, if it ever ran.
-fn own_link(profile: &Profile) -> Outcome<Option<ServerLink>> {
-    let file = link_file(profile);
-    match std::fs::read_to_string(&file) {
-        Ok(text) => text.parse().map(Some).map_err(|error| {
-            Failure::usage("bad_link", format!("{} is damaged: {error}; restore it from a backup", file.display()))
-        }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unusable(&file, &error)),
-    }
-}
-
-fn unusable(path: &std::path::Path, error: &io::Error) -> Failure {
-    Failure::new(FailureCode::Environment, "profile_unavailable", format!("{} cannot be used: {error}", path.display()))
 }
 
 fn account_on_this_machine() -> Option<String> {

@@ -185,7 +185,7 @@ impl World {
             }
             Output::Transmit(frame) => self.send_up(index, frame),
             Output::Road(road, order) => self.order_road(index, road, order),
-            Output::Event(event) => self.told(index, event),
+            Output::Event(told) => self.told(index, told.event),
             Output::Finished(id, answer) => self.finished(index, id, answer),
         }
     }

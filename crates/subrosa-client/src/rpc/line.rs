@@ -9,22 +9,29 @@ use super::LINE;
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// The peer sends a line over the limit.
-    #[error("a line is longer than {LINE} bytes")]
+    #[error("a line is too long")]
     TooLong,
     /// The connection failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
-/// Reads lines of at most [`LINE`] bytes. Lines may carry passwords and are wiped when dropped.
+/// Reads lines of bounded length. Lines may carry passwords and are wiped when dropped.
 pub struct Lines<R> {
     reader: R,
     line: Zeroizing<Vec<u8>>,
+    most: usize,
 }
 
 impl<R: tokio::io::AsyncRead + Unpin> Lines<BufReader<R>> {
+    /// Lines of a reader, at most [`LINE`] bytes each.
     pub fn new(reader: R) -> Self {
-        Self { reader: BufReader::new(reader), line: Zeroizing::new(Vec::new()) }
+        Self::at_most(reader, LINE)
+    }
+
+    /// Lines of a reader, at most `most` bytes each.
+    pub fn at_most(reader: R, most: usize) -> Self {
+        Self { reader: BufReader::new(reader), line: Zeroizing::new(Vec::new()), most }
     }
 }
 
@@ -41,7 +48,7 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             }
             let end = chunk.iter().position(|byte| *byte == b'\n');
             let taken = &chunk[..end.unwrap_or(chunk.len())];
-            if self.line.len() + taken.len() > LINE {
+            if self.line.len() + taken.len() > self.most {
                 return Err(LineError::TooLong);
             }
             append(&mut self.line, taken);
