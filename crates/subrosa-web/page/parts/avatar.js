@@ -13,7 +13,7 @@ const COLOURS = 8;
  */
 export function colourOf(name) {
   let sum = 7;
-  for (const c of name) sum = (sum * 31 + (c.codePointAt(0) ?? 0)) % 65521;
+  for (const c of name.replace(/^[@#]/, "")) sum = (sum * 31 + (c.codePointAt(0) ?? 0)) % 65521;
   return sum % COLOURS;
 }
 
@@ -27,7 +27,7 @@ function letter(name) {
 export function Avatar({ name, kind = "person", size = "" }) {
   const bare = name.replace(/^[@#]/, "");
   const sign = kind === "room" ? "room" : kind === "link" ? "link" : null;
-  return html`<span class=${`avatar ${kind} colour-${colourOf(bare)} ${size}`} aria-hidden="true">
+  return html`<span class=${`avatar ${kind} colour-${colourOf(name)} ${size}`} aria-hidden="true">
     ${sign ? html`<${Icon} name=${sign} />` : letter(bare)}
   </span>`;
 }

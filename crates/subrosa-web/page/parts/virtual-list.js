@@ -3,7 +3,7 @@
 //
 // Heights are measured once a row was drawn and estimated before. Invariant: what the reader looks at does not move when
 // rows above it come, go or turn out to be of another height: either the list sticks to its end, or one row on the
-// screen (the anchor) keeps its distance from the top.
+// screen (the anchor) keeps its distance from the top. A list that does not fill the screen stands at its foot.
 
 import { Component, createRef } from "../vendor/preact.js";
 import { html } from "./html.js";
@@ -146,7 +146,7 @@ export class VirtualList extends Component {
     const grew = this.measure();
     this.place();
     const top = this.goal();
-    if (this.inner.current) this.inner.current.style.height = `${this.total()}px`;
+    if (this.inner.current) this.inner.current.style.height = `${Math.max(this.total(), this.view)}px`;
     if (Math.abs(current.scrollTop - top) > 0.5) {
       current.scrollTop = top;
       this.wanted = current.scrollTop;
@@ -207,7 +207,7 @@ export class VirtualList extends Component {
     for (let index = first; index < last; index += 1) rows.push(draw(items[index], index));
     return html`<div class="scroller" ref=${this.scroller} onScroll=${() => this.scrolled()} tabindex="0" role="region" aria-label=${label}>
       <div class="scroll-height" ref=${this.inner}>
-        <ol class="rows" ref=${this.list} style=${{ transform: `translateY(${this.offsets[first] ?? 0}px)` }}>${rows}</ol>
+        <ol class="rows" ref=${this.list} style=${{ transform: `translateY(${(this.offsets[first] ?? 0) + Math.max(0, this.view - this.total())}px)` }}>${rows}</ol>
       </div>
     </div>`;
   }

@@ -10,9 +10,17 @@ export const status = new Cell(
 );
 export const people = new Cell(/** @type {import("../api.js").RoleRow[]} */ ([]));
 
+/** Reads who is on the server; what is known stays if it is not reached. */
+export function readPeopleQuietly() {
+  readPeople().catch(() => undefined);
+}
+
 export async function readPeople() {
   people.set(await call("role_list", {}));
 }
+
+/** Changes when a key was compared or accepted: what is shown of it is read again. */
+export const compared = new Cell(0);
 
 /** The own role; the lowest as long as it is not known. */
 export function myRole() {

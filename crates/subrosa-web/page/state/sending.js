@@ -16,9 +16,17 @@ import { call } from "./wire.js";
 /** Longest text, in bytes of UTF-8. */
 export const LONGEST = 64 * 1024;
 
-/** 32 hexadecimal digits: makes a repeat harmless. */
+const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
+
+/** An id as the API writes it: 16 random bytes in base32, 26 characters. It makes a repeat harmless. */
 export function newId() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  let bits = [...crypto.getRandomValues(new Uint8Array(16))].reduce((number, byte) => (number << 8n) | BigInt(byte), 0n) << 2n;
+  let id = "";
+  for (let place = 0; place < 26; place += 1) {
+    id = BASE32[Number(bits & 31n)] + id;
+    bits >>= 5n;
+  }
+  return id;
 }
 
 /**

@@ -33,7 +33,11 @@ import { endTalks, takeTalk } from "./talks.js";
 import { readTimelines, renameTimeline, takeDelivered, takeMessages, takeNotice } from "./timelines.js";
 import { call, connect } from "./wire.js";
 
-/** @typedef {import("../api.js").Event} Event */
+/**
+ * An event with its name, also where it is a row besides.
+ * @typedef {Extract<import("../api.js").Told, {event: string}> | ({event: "message"} & import("../api.js").MessageRow) |
+ *   ({event: "invite"} & import("../api.js").InviteRow)} Event
+ */
 
 export const phase = new Cell(/** @type {"no-token" | "starting" | "first-run" | "ready"} */ ("starting"));
 export const hello = new Cell(/** @type {import("../api.js").Hello | null} */ (null));
@@ -85,18 +89,15 @@ async function opened() {
 /** Fills the page after a login, or after the connection was made again. */
 export async function enter() {
   const known = phase.value === "ready" ? cursor : null;
-  await fill();
+  await Promise.all([fill(), readSettings()]);
   const asked = known ?? cursor;
   const { missed } = await call("subscribe", asked === null ? {} : { cursor: asked });
-  if (missed) await fill();
+  if (missed) await readAll();
   phase.set("ready");
   // Somebody looks at this profile now: direct links are worth making.
   await call("follow", {});
-  await Promise.all([readSettings(), readPeople().catch(() => undefined)]);
-  if (known !== null) {
-    await readTimelines();
-    sendLost();
-  }
+  quietly(readPeople());
+  if (known !== null) sendLost();
 }
 
 async function fill() {
@@ -113,12 +114,18 @@ async function fill() {
 /** @param {{method: string, params: any}[]} batch */
 function take(batch) {
   /** @type {import("../api.js").MessageRow[]} */
-  const messages = [];
+  let messages = [];
   for (const { method, params } of batch) {
     if (method === "event") {
       if (typeof params.cursor === "number") cursor = params.cursor;
-      if (params.event === "message") messages.push(params);
-      else happened(params);
+      if (params.event === "message") {
+        messages.push(params);
+        continue;
+      }
+      // What happened to a message finds it in its place.
+      if (messages.length > 0) taken(messages);
+      messages = [];
+      happened(params);
     } else if (method === "room") takeTalk("room", params);
     else if (method === "direct") takeTalk("link", params);
     else if (method === "missed") void readAgain();

@@ -2,6 +2,7 @@
 // Rooms and direct links: talks of this connection only. Nothing of them is kept; they end with the connection.
 
 import { sentence } from "../rpc.js";
+import { t } from "../strings/index.js";
 import { Cell } from "./cell.js";
 import { call } from "./wire.js";
 
@@ -20,7 +21,7 @@ export class Talk {
   constructor(kind, number, title) {
     this.kind = kind;
     this.number = number;
-    this.id = `${kind}-${number}`;
+    this.id = idOf(kind, number);
     this.title = title;
     this.me = "";
     this.server = "";
@@ -55,13 +56,13 @@ export class Talk {
 
   /**
    * @param {import("../strings/index.js").Key | ""} told
-   * @param {{name?: string, text?: string, at?: unknown}} [more]
+   * @param {{name?: string, text?: string, at?: number}} [more]
    */
   tell(told, more = {}) {
     this.count += 1;
     this.rows = [
       ...this.rows,
-      { id: `t${this.count}`, told, name: more.name ?? "", text: more.text ?? "", at: time(more.at) },
+      { id: `t${this.count}`, told, name: more.name ?? "", text: more.text ?? "", at: more.at ?? Date.now() },
     ];
   }
 
@@ -74,31 +75,29 @@ export class Talk {
     this.rows = [...this.rows, said];
     this.changed();
     try {
-      const { number } =
-        this.kind === "room"
-          ? await call("room_say", { room: this.number, text })
-          : await call("direct_say", { direct: this.number, text });
-      this.rename(id, `own-${number}`);
+      if (this.kind === "room") {
+        const { number } = await call("room_say", { room: this.number, text });
+        // What happened to it may have been told before its number was.
+        const early = this.early.get(number);
+        this.early.delete(number);
+        this.set(id, { id: own(number), ...early });
+      } else {
+        this.texts += 1;
+        this.set(id, { id: own(this.texts), state: "sent" });
+        await call("direct_say", { direct: this.number, text });
+      }
     } catch (error) {
-      this.set(id, { state: "failed", why: sentence(error) });
+      this.set(this.kind === "room" ? id : own(this.texts), { state: "failed", why: sentence(error) });
     }
     this.changed();
   }
 
-  /**
-   * The answer gives the number by which events call it; they may have come before. @private
-   * @param {string} id
-   * @param {string} name
-   */
-  rename(id, name) {
-    const early = this.early.get(name);
-    this.early.delete(name);
-    this.set(id, { id: name, ...early });
-  }
+  /** Texts said over this link, from which the other side counts. */
+  texts = 0;
 
   /**
    * Events about own texts whose number was not known yet.
-   * @type {Map<string, Partial<Said>>}
+   * @type {Map<number, Partial<Said>>}
    */
   early = new Map();
 
@@ -107,24 +106,35 @@ export class Talk {
    * @param {Partial<Said>} change
    */
   set(id, change) {
-    if (!this.rows.some((row) => row.id === id)) {
-      this.early.set(id, { ...this.early.get(id), ...change });
-      return;
-    }
     this.rows = this.rows.map((row) => (row.id === id ? /** @type {Said} */ ({ ...row, ...change }) : row));
+  }
+
+  /**
+   * @private
+   * @param {number} number
+   * @param {Partial<Said>} change
+   */
+  setOwn(number, change) {
+    if (this.rows.some((row) => row.id === own(number))) this.set(own(number), change);
+    else this.early.set(number, { ...this.early.get(number), ...change });
   }
 
   /** @param {any} event */
   take(event) {
     switch (event.event) {
       case "ticket":
-        this.ticket = String(event.ticket);
+        this.ticket = event.ticket;
         break;
-      case "entered":
+      case "note":
+        this.tell("", { text: event.text });
+        break;
+      case "admitted":
+        this.me = called(event.me);
+        break;
+      case "inside":
         this.joined = true;
         this.waiting = "";
-        this.me = event.name;
-        this.names = [event.name, ...event.others].sort();
+        this.names = [this.me, ...event.others.map(called)].sort();
         this.tell("talk_entered", { name: this.title });
         break;
       case "joined":
@@ -132,47 +142,44 @@ export class Talk {
         this.waiting = "";
         if (this.kind === "link") this.connected(event);
         else {
-          this.names = [...new Set([...this.names, event.name])].sort();
-          this.tell("talk_joined", { name: event.name, at: event.at });
+          this.names = [...new Set([...this.names, called(event.guest)])].sort();
+          this.tell("talk_joined", { name: called(event.guest), at: event.at });
         }
         break;
       case "left":
-        if (this.kind === "room") this.names = this.names.filter((name) => name !== event.name);
-        else this.joined = false;
-        this.tell(this.kind === "room" ? "talk_left" : "link_left", { name: event.name, at: event.at });
+        if (this.kind === "link") {
+          this.joined = false;
+          this.tell("link_left");
+        } else {
+          this.names = this.names.filter((name) => name !== called(event.guest));
+          this.tell("talk_left", { name: called(event.guest), at: event.at });
+        }
         break;
       case "message":
-        this.count += 1;
-        this.rows = [
-          ...this.rows,
-          {
-            id: `m${this.count}`,
-            own: false,
-            from: event.from ?? "",
-            text: event.text,
-            at: time(event.sent_at),
-            state: "sent",
-            why: "",
-          },
-        ];
-        this.unread += 1;
+        this.heard(event);
         break;
       case "sent":
-        this.set(`own-${event.number}`, { state: "sent", at: time(event.sent_at) });
+        this.setOwn(event.number, { state: "sent", at: event.at });
+        break;
+      case "refused":
+        this.setOwn(event.number, { state: "failed", why: event.failure.message });
+        break;
+      case "uncertain":
+        this.setOwn(event.number, { state: "failed", why: t("talk_uncertain") });
         break;
       case "delivered":
-        this.set(`own-${event.number}`, { state: "delivered" });
-        break;
-      case "names":
-        this.names = [...event.names].sort();
+        for (let number = 1; number <= event.number; number += 1) this.set(own(number), { state: "delivered" });
         break;
       case "verify":
-        this.proof = { words: event.words ?? "", digits: event.digits ?? "", guests: event.guests ?? 0 };
+        if (event.words) this.proof = { words: event.words, digits: event.digits ?? "", guests: 2 };
+        else this.tell("link_waits");
         break;
-      case "offline":
+      case "lost":
+        this.waiting = event.reason;
+        break;
       case "broken":
       case "retrying":
-        this.waiting = event.reason ?? event.message ?? "";
+        this.waiting = event.message;
         break;
       case "path":
         this.via = event.via;
@@ -191,11 +198,10 @@ export class Talk {
         break;
       case "turned_away":
       case "error":
-        if (event.number !== undefined) this.set(`own-${event.number}`, { state: "failed", why: event.message });
         this.tell("", { text: event.message });
         break;
       case "ended":
-        this.end(event.message ?? event.reason ?? "");
+        this.end(event.failure?.message ?? "");
         break;
       default:
     }
@@ -205,8 +211,20 @@ export class Talk {
    * @private
    * @param {any} event
    */
+  heard(event) {
+    this.count += 1;
+    const from = event.from ? called(event.from) : "";
+    const at = event.at ?? event.sent_at;
+    this.rows = [...this.rows, { id: `m${this.count}`, own: false, from, text: event.text, at, state: "sent", why: "" }];
+    this.unread += 1;
+  }
+
+  /**
+   * @private
+   * @param {any} event
+   */
   connected(event) {
-    this.names = [event.name ?? ""];
+    this.title = t("link_peer");
     this.vouched = event.vouched === true;
     this.encryption = event.encryption ?? "";
     this.via = event.via ?? "";
@@ -221,11 +239,12 @@ export class Talk {
    */
   file(event, state) {
     const key = event.direction === "sending" ? -event.number : event.number;
+    const before = this.files.get(key);
     this.files = new Map(this.files).set(key, {
       number: event.number,
       direction: event.direction,
-      name: event.name,
-      size: event.size,
+      name: event.name ?? before?.name ?? "",
+      size: event.size ?? before?.size ?? 0,
       done: event.done ?? 0,
       state,
       outcome: event.outcome ?? "",
@@ -245,6 +264,7 @@ export class Talk {
       if (this.kind === "room") await call("room_leave", { room: this.number });
       else await call("direct_leave", { direct: this.number });
     }
+    left.add(this.id);
     talks.update((before) => before.filter((talk) => talk !== this));
   }
 
@@ -253,6 +273,20 @@ export class Talk {
     this.unread = 0;
     this.changed();
   }
+}
+
+/** Talks that were left: what is still told of them is of no use. */
+const left = /** @type {Set<string>} */ (new Set());
+
+/** Numbers begin anew with each connection. */
+let connection = 1;
+
+/**
+ * @param {"room" | "link"} kind
+ * @param {number} number
+ */
+function idOf(kind, number) {
+  return `${kind}-${connection}-${number}`;
 }
 
 export const talks = new Cell(/** @type {Talk[]} */ ([]));
@@ -281,8 +315,9 @@ export function talkOf(id) {
  * @param {any} params
  */
 export function takeTalk(kind, params) {
-  const id = `${kind}-${params.room ?? params.direct}`;
+  const id = idOf(kind, params.room ?? params.direct);
   const talk = talkOf(id);
+  if (!talk && left.has(id)) return;
   if (!talk) {
     early.set(id, [...(early.get(id) ?? []), params]);
     return;
@@ -297,6 +332,8 @@ export function takeTalk(kind, params) {
  */
 export function endTalks(why) {
   early.clear();
+  left.clear();
+  connection += 1;
   for (const talk of talks.value) {
     if (!talk.ended) talk.end(why);
     talk.changed();
@@ -304,11 +341,17 @@ export function endTalks(why) {
 }
 
 /**
- * Milliseconds, or a date in words.
- * @param {unknown} at
+ * The row of an own text.
+ * @param {number} number
  */
-function time(at) {
-  if (typeof at === "number") return at;
-  const read = typeof at === "string" ? Date.parse(at) : NaN;
-  return Number.isNaN(read) ? Date.now() : read;
+function own(number) {
+  return `own-${number}`;
+}
+
+/**
+ * Who has an account on the room's server is shown with a sign.
+ * @param {{name: string, member: boolean}} guest
+ */
+function called(guest) {
+  return guest.member ? `@${guest.name}` : guest.name;
 }

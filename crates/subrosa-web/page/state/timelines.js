@@ -117,7 +117,11 @@ export class Timeline {
   async again() {
     if (!this.opened || !chatOf(this.target)) return;
     if (this.newer) return;
-    await this.load("latest", () => undefined);
+    if (this.below > 0) {
+      // The reader is further up: what is loaded stays, and ends before the log does.
+      this.newer = true;
+      this.changed();
+    } else await this.load("latest", () => undefined);
   }
 
   /**
@@ -201,6 +205,7 @@ export class Timeline {
     }
     if (added.length > 0) {
       this.rows = [...this.rows, ...added];
+      if (!this.unreadFrom && !document.hasFocus()) this.markUnread();
       if (this.below === 0) this.trim("older");
     }
     this.changed();

@@ -8,7 +8,7 @@ import { changedKeys, chats, direct, readChangedKeys, readChats } from "../state
 import { draftOf, keepDraft, setDraft } from "../state/drafts.js";
 import { membersOf } from "../state/members.js";
 import { show } from "../state/overlay.js";
-import { people } from "../state/person.js";
+import { compared, people } from "../state/person.js";
 import { details, go } from "../state/route.js";
 import { LONGEST, say } from "../state/sending.js";
 import { timelineOf } from "../state/timelines.js";
@@ -126,6 +126,7 @@ function Alarm({ name, verified }) {
     action.run(async () => {
       await call("accept", { id: `@${name}` });
       await Promise.all([readChangedKeys(), readChats()]);
+      compared.update((count) => count + 1);
     });
   return html`<section class=${verified ? "alarm grave" : "alarm"} aria-label=${t("key_changed_title")}>
     <${Icon} name="warning" />

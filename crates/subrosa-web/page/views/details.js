@@ -6,7 +6,7 @@ import { useCell } from "../state/cell.js";
 import { chats, direct, readChats } from "../state/chats.js";
 import { membersOf, readMembers } from "../state/members.js";
 import { show } from "../state/overlay.js";
-import { me, myRole, people } from "../state/person.js";
+import { compared, me, myRole, people } from "../state/person.js";
 import { may } from "../state/roles.js";
 import { details, go, goInstead } from "../state/route.js";
 import { call } from "../state/wire.js";
@@ -24,7 +24,7 @@ export function Details({ target, over }) {
     <div class="details-body">
       <div class="portrait"><${Avatar} name=${target} kind=${group ? "group" : "person"} size="large" />
         <p class="portrait-name"><${Name} text=${target.slice(1)} /></p></div>
-      ${group ? html`<${Group} target=${target} />` : html`<${Person} key=${target} name=${target.slice(1)} />`}
+      ${group ? html`<${Group} target=${target} heading=${over ? "h2" : "h3"} />` : html`<${Person} key=${target} name=${target.slice(1)} />`}
     </div>
   </div>`;
 }
@@ -34,7 +34,7 @@ function Person({ name }) {
   const up = useCell(direct).has(`@${name}`);
   const role = useCell(people).find((row) => row.name === name)?.role;
   const begun = useCell(chats).some((row) => row.chat === `@${name}`);
-  const proof = useReading(() => call("verify", { name, confirm: false }), [name, begun]);
+  const proof = useReading(() => call("verify", { name, confirm: false }), [name, begun, useCell(compared)]);
   return html`
     ${role && html`<p class="fact"><${Icon} name="person" />${t(/** @type {any} */ (`role_${role}`))}</p>`}
     <p class="fact"><${Icon} name="link" />${up ? t("way_direct") : t("way_server")}</p>
@@ -47,8 +47,8 @@ function Person({ name }) {
     </section>`;
 }
 
-/** @param {{target: string}} props */
-function Group({ target }) {
+/** @param {{target: string, heading: string}} props */
+function Group({ target, heading }) {
   const members = useCell(membersOf(target));
   const mine = useCell(me);
   const allowed = may(myRole(), "change_members");
@@ -67,7 +67,7 @@ function Group({ target }) {
     });
   return html`
     <section class="box" aria-label=${t("members")}>
-      <h3>${t("members")}</h3>
+      <${heading}>${t("members")}<//>
       <${Trouble} text=${members.failed} />
       ${members.rows === null && !members.failed && html`<p class="quiet">${t("loading")}</p>`}
       <ul class="people">

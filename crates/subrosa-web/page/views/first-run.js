@@ -96,7 +96,7 @@ function SignUp({ server, hosted, onBack }) {
   const [email, setEmail] = useState("");
   const [invite, setInvite] = useState("");
   const [setup, setSetup] = useState("");
-  const [device, setDevice] = useState(t("device_default"));
+  const [device, setDevice] = useState("");
   const [vault, setVault] = useState(true);
   const [tried, setTried] = useState(false);
   const action = useAction();
@@ -131,7 +131,7 @@ function SignUp({ server, hosted, onBack }) {
     <details class="more"><summary>${t("more_choices")}</summary>
       ${!hosted && html`<${Field} label=${t("setup_code")} hint=${t("setup_code_hint")} value=${setup} onInput=${setSetup} dir="ltr" autocomplete="off" autocapitalize="none" spellcheck=${false} />`}
       <${Field} label=${t("email")} hint=${t("email_hint")} type="email" value=${email} onInput=${setEmail} dir="ltr" autocomplete="email" />
-      <${Field} label=${t("device_name")} value=${device} onInput=${setDevice} />
+      <${Field} label=${t("device_name")} hint=${t("device_name_hint")} value=${device} onInput=${setDevice} />
       <${Tick} label=${t("vault")} hint=${t("vault_hint")} checked=${vault} onChange=${setVault} />
     </details>
     <${Trouble} text=${action.failed} />
@@ -145,7 +145,7 @@ function LogIn({ onBack }) {
   const [link, setLink] = useState("");
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
-  const [device, setDevice] = useState(t("device_default"));
+  const [device, setDevice] = useState("");
   const [reset, setReset] = useState(false);
   const action = useAction();
   const submit = (/** @type {globalThis.Event} */ event) => {

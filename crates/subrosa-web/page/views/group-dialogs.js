@@ -1,13 +1,13 @@
 // @ts-check
 // Beginning a chat, making a group, adding people to one, and giving it another title.
 
-import { useState } from "../vendor/hooks.js";
+import { useEffect, useState } from "../vendor/hooks.js";
 import { t } from "../strings/index.js";
 import { useCell } from "../state/cell.js";
 import { readChats } from "../state/chats.js";
 import { membersOf, readMembers } from "../state/members.js";
 import { closeDialog, show } from "../state/overlay.js";
-import { me, myRole, people } from "../state/person.js";
+import { me, myRole, people, readPeopleQuietly } from "../state/person.js";
 import { may } from "../state/roles.js";
 import { go, goInstead } from "../state/route.js";
 import { renameTimeline } from "../state/timelines.js";
@@ -29,6 +29,7 @@ function bare(name) {
 export function NewChat() {
   const [name, setName] = useState("");
   const mine = useCell(me);
+  useEffect(readPeopleQuietly, []);
   const everybody = useCell(people).filter((row) => row.name !== mine?.name);
   const wanted = bare(name).toLowerCase();
   const found = everybody.filter((row) => row.name.toLowerCase().includes(wanted));
@@ -63,6 +64,7 @@ export function NewChat() {
 /** @param {{chosen: string[], onChange: (names: string[]) => void, without: string[]}} props */
 function PickPeople({ chosen, onChange, without }) {
   const [text, setText] = useState("");
+  useEffect(readPeopleQuietly, []);
   const everybody = useCell(people)
     .map((row) => row.name)
     .filter((name) => !without.includes(name));

@@ -28,8 +28,9 @@ export function Rooms() {
         ...(server.trim() && { server: server.trim() }),
         ...(name.trim() && { name: name.trim() }),
       });
-      const talk = new Talk("room", entered.room, entered.name_of_room);
+      const talk = new Talk("room", entered.room, entered.name);
       talk.server = entered.server;
+      if (entered.new_server) talk.tell("room_new_server");
       addTalk(talk);
       go({ page: "room", talk: talk.id });
     });

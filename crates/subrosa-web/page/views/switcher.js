@@ -6,7 +6,7 @@ import { t } from "../strings/index.js";
 import { useCell } from "../state/cell.js";
 import { chats } from "../state/chats.js";
 import { closeDialog, show } from "../state/overlay.js";
-import { me, people } from "../state/person.js";
+import { me, people, readPeopleQuietly } from "../state/person.js";
 import { go } from "../state/route.js";
 import { talks } from "../state/talks.js";
 import { Avatar } from "../parts/avatar.js";
@@ -24,6 +24,7 @@ export function Switcher() {
   const [chosen, setChosen] = useState(0);
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   useEffect(() => field.current?.focus(), []);
+  useEffect(readPeopleQuietly, []);
   const ways = rank(all(useCell(chats), useCell(people), useCell(talks)), text);
   const take = (/** @type {Way | undefined} */ way) => {
     if (!way) return;

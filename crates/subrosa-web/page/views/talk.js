@@ -184,11 +184,13 @@ export function TalkDetails({ id, over }) {
   const action = useAction();
   if (!talk) return null;
   const room = talk.kind === "room";
+  const heading = over ? "h2" : "h3";
   const compare = () =>
     action.run(async () => {
       if (room) {
         const proof = await call("room_verify", { room: talk.number });
-        talk.proof = { words: proof.words, digits: "", guests: proof.guests };
+        if (proof) talk.proof = { words: proof.words, digits: "", guests: proof.guests };
+        else talk.tell("talk_nobody");
         talk.changed();
       } else await call("direct_verify", { direct: talk.number });
     });
@@ -198,17 +200,17 @@ export function TalkDetails({ id, over }) {
       <div class="portrait"><${Avatar} name=${talk.title} kind=${talk.kind} size="large" /><p class="portrait-name"><${Name} text=${talk.title} /></p></div>
       ${talk.server && html`<p class="quiet code small" dir="ltr">${talk.server}</p>`}
       ${room &&
-      html`<section class="box" aria-label=${t("room_guests")}><h3>${t("room_guests")}</h3><ul class="people">
+      html`<section class="box" aria-label=${t("room_guests")}><${heading}>${t("room_guests")}<//><ul class="people">
         ${talk.names.map(
           (name) => html`<li key=${name}><${Avatar} name=${name} size="small" /><span class="person-text one-line"><${Name} class="strong" text=${name} />
             ${name === talk.me && html` <span class="quiet">${t("you")}</span>`}</span></li>`,
         )}</ul></section>`}
-      <section class="box" aria-label=${t("verification")}><h3>${t("verification")}</h3>
-        <p class="quiet">${room ? t("room_verify_note") : talk.vouched ? t("link_vouched") : t("unvouched_why")}</p>
+      <section class="box" aria-label=${t("verification")}><${heading}>${t("verification")}<//>
+        <p class="quiet">${room ? t("room_verify_note") : !talk.joined && !talk.proof ? t("link_nobody") : talk.vouched ? t("link_vouched") : t("unvouched_why")}</p>
         ${talk.proof && html`<p class="proof words" lang="en" dir="ltr">${talk.proof.words}</p>${talk.proof.digits && html`<p class="proof digits" dir="ltr">${talk.proof.digits}</p>`}`}
         ${room && talk.proof && html`<p class="quiet">${t("room_verify_guests", { count: talk.proof.guests })}</p>`}
         <${Trouble} text=${action.failed} />
-        ${!talk.ended && html`<${Button} icon="shield" busy=${action.busy} onClick=${compare}>${t("show_words")}<//>`}
+        ${talk.joined && html`<${Button} icon="shield" busy=${action.busy} onClick=${compare}>${t("show_words")}<//>`}
       </section>
     </div>
   </div>`;

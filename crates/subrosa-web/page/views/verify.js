@@ -6,6 +6,7 @@ import { rich, t } from "../strings/index.js";
 import { readChangedKeys, readChats } from "../state/chats.js";
 import { readKnownMembers } from "../state/members.js";
 import { closeDialog, note } from "../state/overlay.js";
+import { compared } from "../state/person.js";
 import { call } from "../state/wire.js";
 import { Button, Copy, Field, Name, Trouble, useAction, useReading } from "../parts/controls.js";
 import { Dialog } from "../parts/dialog.js";
@@ -25,6 +26,7 @@ export function Verify({ name }) {
     closeDialog();
     await Promise.all([readChangedKeys(), readChats()]);
     readKnownMembers();
+    compared.update((count) => count + 1);
   };
   const compare = (/** @type {globalThis.Event} */ event) => {
     event.preventDefault();
