@@ -1,5 +1,5 @@
 //! What the build needs from the system: a C compiler, and perl and make for the vendored OpenSSL of SQLCipher; bash
-//! for the test that types the README's tour; rustfmt and clippy. And what only some tests need: on Linux, iproute2 and
+//! for the test that types the README's tour; python3 for the bot among the examples; rustfmt and clippy. And what only some tests need: on Linux, iproute2 and
 //! nftables for the laboratory of address translators; Chromium and fonts for the page; node and npm for its types.
 //!
 //! What is missing is installed when that is possible without asking anybody (apt-get and root; rustup for the
@@ -70,11 +70,12 @@ const TYPES: Part = Part {
     needs: &[(Sign::Program(&["node"], "--version"), "nodejs"), (Sign::Program(&["npm"], "--version"), "npm")],
 };
 
-const NEEDS: [Need; 4] = [
+const NEEDS: [Need; 5] = [
     Need { programs: &["cc", "gcc", "clang"], package: "build-essential" },
     Need { programs: &["make", "gmake"], package: "make" },
     Need { programs: &["perl"], package: "perl" },
     Need { programs: &["bash"], package: "bash" },
+    Need { programs: &["python3"], package: "python3" },
 ];
 
 /// Parts of the toolchain: cargo's subcommand and rustup's component.
