@@ -294,6 +294,21 @@ impl Direct {
         (Self { wishes }, DirectNotices { notices })
     }
 
+    /// Wishes for something, if not too much is wished for already.
+    ///
+    /// # Errors
+    /// The chat is over, or too much waits.
+    pub fn try_wish(&self, wish: Wish) -> Result<(), Failure> {
+        self.wishes.try_send(wish).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                Failure::new(FailureCode::RateLimited, "too_much_waits", "too much waits here; try again later")
+            }
+            mpsc::error::TrySendError::Closed(_) => {
+                Failure::usage("chat_over", "this chat is over; begin another one")
+            }
+        })
+    }
+
     /// Whether the chat is over.
     pub fn is_over(&self) -> bool {
         self.wishes.is_closed()

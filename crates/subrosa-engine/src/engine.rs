@@ -8,7 +8,7 @@ use rand_core::CryptoRngCore;
 use rusqlite::Connection;
 use subrosa_crypto::{PasswordCost, RoleLog};
 use subrosa_mls::{Group, Identity, LeafSigner, Mls};
-use subrosa_types::{ConversationId, Timestamp};
+use subrosa_types::{AccountId, ConversationId, Timestamp};
 use subrosa_wire::ServerLink;
 use subrosa_wire::proto::client_frame;
 
@@ -112,6 +112,8 @@ pub struct Engine {
     /// The time of the last input.
     pub(crate) last: Timestamp,
     pub(crate) staged: Vec<Output>,
+    /// The senders of the messages among `staged`, in their order.
+    pub(crate) announced: Vec<AccountId>,
     outputs: VecDeque<Output>,
 }
 
@@ -145,6 +147,7 @@ impl Engine {
             next_command: 0,
             last: now,
             staged: Vec::new(),
+            announced: Vec::new(),
             outputs: VecDeque::new(),
         };
         engine.load()?;
@@ -288,6 +291,7 @@ impl Engine {
             let _rolled_back = self.connection.execute_batch("ROLLBACK");
         }
         self.staged.clear();
+        self.announced.clear();
         tracing::warn!(%fault, "an input was not taken in");
         let (code, kind, message) = match fault {
             Fault::Store(_) => (

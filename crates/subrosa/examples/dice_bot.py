@@ -26,5 +26,6 @@ for line in rpc.stdout:
         key = base64.b32encode(digest[:16]).decode().rstrip("=").lower()  # the same answer, however often it is given
         ask("send", to=event["chat"], text=f"{event['from']} rolls {1 + digest[31] % 6}", id=key)
     if "cursor" in event:
-        with open(place, "w") as file:
+        with open(place + ".new", "w") as file:
             file.write(str(event["cursor"]))
+        os.replace(place + ".new", place)  # a bot that is killed here keeps the old one

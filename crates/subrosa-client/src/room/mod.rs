@@ -128,6 +128,14 @@ impl Room {
         Ok(number)
     }
 
+    /// Says something like [`Self::say`], if not too much waits; `None` if it does, or the session is over.
+    pub fn try_say(&mut self, text: String) -> Option<u64> {
+        let number = self.said + 1;
+        self.texts.try_send((number, text)).ok()?;
+        self.said = number;
+        Some(number)
+    }
+
     /// Everybody in the room, us among them; `None` while we are not in.
     ///
     /// # Cancel safety

@@ -9,9 +9,11 @@ use subrosa_types::limits;
 use tokio::sync::mpsc;
 
 use super::message::notification;
-use super::own::{DirectEvent, DirectNote, DirectOpened, Own, OwnReply, TransportWord};
+use super::own::{DirectEvent, DirectNote, Own, OwnReply, TransportWord};
+use super::session;
 use crate::direct::{
-    Allowed, Direct, DirectNotices, DirectOptions, Direction, Event, FileFacts, Notice, Path, Transport, Wish, prepare,
+    Allowed, Direct, DirectNotices, DirectOptions, Direction, Event, FileFacts, Notice, Path, Prepared, Transport, Wish,
+    prepare,
 };
 
 /// Direct chats of one session.
@@ -25,34 +27,24 @@ pub struct Directs {
 }
 
 impl Directs {
-    /// Listens or dials.
-    pub async fn begin(
-        &mut self,
-        lines: &mpsc::Sender<String>,
-        options: DirectOptions,
-        open_port: bool,
-        folder: Option<PathBuf>,
-    ) -> Result<OwnReply, Failure> {
+    /// Begins a chat that was prepared.
+    pub fn admit(&mut self, new: NewDirect) -> Result<(u64, Vec<DirectEvent>, DirectNotices), Failure> {
         self.chats.retain(|_, chat| !chat.is_over());
         if self.chats.len() >= CHATS {
             return Err(Failure::usage("too_many_chats", "leave a direct chat first: there are too many"));
         }
-        let prepared = prepare(options, Allowed { danger_no_encryption: false, open_port }).await?;
+        let NewDirect { prepared, folder } = new;
+        let notes = prepared.notes.iter().map(|text| DirectEvent::Note { text: text.clone() });
+        let ticket = prepared.ticket.iter().map(|ticket| DirectEvent::Ticket { ticket: ticket.clone() });
+        let first = ticket.chain(notes).collect();
         self.last += 1;
-        let direct = self.last;
-        let mut first: Vec<DirectEvent> =
-            prepared.notes.iter().map(|text| DirectEvent::Note { text: text.clone() }).collect();
-        if let Some(ticket) = &prepared.ticket {
-            first.insert(0, DirectEvent::Ticket { ticket: ticket.clone() });
-        }
-        let (chat, notices) = Direct::begin(prepared, folder.unwrap_or_else(downloads));
-        self.chats.insert(direct, chat);
-        tokio::spawn(tell(direct, first, notices, lines.clone()));
-        Ok(OwnReply::Direct(DirectOpened { direct }))
+        let (chat, notices) = Direct::begin(prepared, folder);
+        self.chats.insert(self.last, chat);
+        Ok((self.last, first, notices))
     }
 
     /// Wishes for something in one of the chats.
-    pub async fn wish(&mut self, request: Own) -> Result<OwnReply, Failure> {
+    pub fn wish(&mut self, request: Own) -> Result<OwnReply, Failure> {
         let (direct, wish) = match request {
             Own::DirectSay { text, .. } if text.is_empty() || text.len() > limits::TEXT => {
                 let most = limits::TEXT / 1024;
@@ -69,13 +61,32 @@ impl Directs {
         let Some(chat) = self.chats.get(&direct) else {
             return Err(Failure::usage("no_such_chat", "there is no direct chat of this number in this session"));
         };
-        chat.wish(wish).await?;
+        chat.try_wish(wish)?;
         Ok(OwnReply::Done)
     }
 }
 
+/// A chat that can begin: its ends are made.
+#[derive(Debug)]
+pub struct NewDirect {
+    prepared: Prepared,
+    folder: PathBuf,
+}
+
+impl NewDirect {
+    /// Makes the ends that a request asks for.
+    pub async fn prepare(request: &Own) -> Result<Self, Failure> {
+        let (open_port, folder) = match request {
+            Own::DirectListen { open_port, folder, .. } | Own::DirectDial { open_port, folder, .. } => (*open_port, folder),
+            _ => (false, &None),
+        };
+        let prepared = prepare(options(request)?, Allowed { danger_no_encryption: false, open_port }).await?;
+        Ok(Self { prepared, folder: folder.clone().unwrap_or_else(downloads) })
+    }
+}
+
 /// What a request says, as options.
-pub fn options(request: &Own) -> Result<DirectOptions, Failure> {
+fn options(request: &Own) -> Result<DirectOptions, Failure> {
     let chosen = |word: &Option<String>| {
         word.as_deref()
             .map(|word| word.parse::<Encryption>())
@@ -115,9 +126,10 @@ fn downloads() -> PathBuf {
         .map_or_else(|| PathBuf::from("."), PathBuf::from)
 }
 
-async fn tell(direct: u64, first: Vec<DirectEvent>, mut notices: DirectNotices, lines: mpsc::Sender<String>) {
+/// Tells what happens in a chat, to its end.
+pub async fn tell(direct: u64, first: Vec<DirectEvent>, mut notices: DirectNotices, lines: mpsc::Sender<String>) {
     for event in first {
-        if lines.send(notification("direct", &DirectNote { direct, event })).await.is_err() {
+        if session::tell(&lines, notification("direct", &DirectNote { direct, event })).await.is_err() {
             return;
         }
     }
@@ -126,7 +138,7 @@ async fn tell(direct: u64, first: Vec<DirectEvent>, mut notices: DirectNotices, 
             Notice::Event(event) => told(event),
             Notice::Ended(failure) => DirectEvent::Ended { failure },
         };
-        if lines.send(notification("direct", &DirectNote { direct, event })).await.is_err() {
+        if session::tell(&lines, notification("direct", &DirectNote { direct, event })).await.is_err() {
             return;
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use subrosa_crypto::room::Guest;
-use subrosa_engine::api::{Command, Failure, Reply};
+use subrosa_engine::api::{Command, Failure, FailureCode, Reply};
 use subrosa_engine::room::RoomEvent;
 use subrosa_types::{Username, limits};
 use subrosa_wire::{Fingerprint, ServerLink};
@@ -30,20 +30,75 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Begins to enter a room.
-    pub async fn enter(
-        &mut self,
-        door: &Door,
-        lines: &mpsc::Sender<String>,
-        room: Option<&str>,
-        server: Option<&str>,
-        port: Option<u16>,
-        name: Option<&str>,
-    ) -> Result<OwnReply, Failure> {
+    /// Begins to enter a room that was prepared.
+    pub fn admit(&mut self, new: NewRoom) -> Result<(Entered, RoomNotices), Failure> {
         self.rooms.retain(|_, room| !room.is_over());
         if self.rooms.len() >= ROOMS {
             return Err(Failure::usage("too_many_rooms", "leave a room first: there are too many"));
         }
+        let NewRoom { options, new_server } = new;
+        self.last += 1;
+        let (name, server) = (options.room.to_string(), options.server.to_string());
+        let (handle, notices) = Room::enter(options);
+        self.rooms.insert(self.last, handle);
+        Ok((Entered { room: self.last, name, server, new_server }, notices))
+    }
+
+    /// Says something, if not too much waits already.
+    pub fn say(&mut self, room: u64, text: String) -> Result<OwnReply, Failure> {
+        if text.is_empty() || text.len() > limits::TEXT {
+            let most = limits::TEXT / 1024;
+            return Err(Failure::usage("text", format!("a text has 1 byte to {most} KiB")));
+        }
+        let handle = self.rooms.get_mut(&room).ok_or_else(no_such_room)?;
+        if handle.is_over() {
+            return Err(no_such_room());
+        }
+        let number = handle.try_say(text).ok_or_else(|| {
+            Failure::new(FailureCode::RateLimited, "too_much_waits", "too much waits to be said here; try again later")
+        })?;
+        Ok(OwnReply::Said(Said { number }))
+    }
+
+    /// Who is in.
+    pub async fn names(&self, room: u64) -> Result<OwnReply, Failure> {
+        let names = self.rooms.get(&room).ok_or_else(no_such_room)?.names().await;
+        Ok(OwnReply::Names(names.map(|names| names.iter().map(guest).collect())))
+    }
+
+    /// Words to compare.
+    pub async fn verify(&self, room: u64) -> Result<OwnReply, Failure> {
+        let words = self.rooms.get(&room).ok_or_else(no_such_room)?.verify().await;
+        Ok(OwnReply::Words(words.map(|found| Words {
+            words: found.words,
+            guests: u32::try_from(found.guests).unwrap_or(u32::MAX),
+            epoch: found.epoch,
+        })))
+    }
+
+    /// Leaves.
+    pub fn leave(&mut self, room: u64) -> Result<OwnReply, Failure> {
+        // Who drops it leaves.
+        self.rooms.remove(&room).map(|_left| OwnReply::Done).ok_or_else(no_such_room)
+    }
+}
+
+/// A room that can be entered: its server was found, and it is known under which name.
+#[derive(Debug)]
+pub struct NewRoom {
+    options: RoomOptions,
+    new_server: bool,
+}
+
+impl NewRoom {
+    /// Finds the server, and who we are there.
+    pub async fn prepare(
+        door: &Door,
+        room: Option<&str>,
+        server: Option<&str>,
+        port: Option<u16>,
+        name: Option<&str>,
+    ) -> Result<Self, Failure> {
         let room = room.map(|room| room.strip_prefix('#').unwrap_or(room)).unwrap_or(LOBBY);
         let room: Username =
             room.parse().map_err(|why| Failure::usage("room_name", format!("{room} is no name of a room: {why}")))?;
@@ -66,47 +121,7 @@ impl Rooms {
             }
             (None, None) => RoomName::Random,
         };
-        self.last += 1;
-        let number = self.last;
-        let entered = Entered { room: number, name: room.to_string(), server: server.to_string(), new_server };
-        let (handle, notices) = Room::enter(RoomOptions { server, room, name });
-        self.rooms.insert(number, handle);
-        tokio::spawn(tell(number, notices, lines.clone()));
-        Ok(OwnReply::Entered(entered))
-    }
-
-    /// Says something.
-    pub async fn say(&mut self, room: u64, text: String) -> Result<OwnReply, Failure> {
-        if text.is_empty() || text.len() > limits::TEXT {
-            let most = limits::TEXT / 1024;
-            return Err(Failure::usage("text", format!("a text has 1 byte to {most} KiB")));
-        }
-        let handle = self.rooms.get_mut(&room).ok_or_else(no_such_room)?;
-        let number = handle.say(text).await.map_err(|_unsaid| no_such_room())?;
-        Ok(OwnReply::Said(Said { number }))
-    }
-
-    /// Who is in.
-    pub async fn names(&self, room: u64) -> Result<OwnReply, Failure> {
-        let names = self.rooms.get(&room).ok_or_else(no_such_room)?.names().await;
-        Ok(OwnReply::Names(names.map(|names| names.iter().map(guest).collect())))
-    }
-
-    /// Words to compare.
-    pub async fn verify(&self, room: u64) -> Result<OwnReply, Failure> {
-        let words = self.rooms.get(&room).ok_or_else(no_such_room)?.verify().await;
-        Ok(OwnReply::Words(words.map(|found| Words {
-            words: found.words,
-            guests: u32::try_from(found.guests).unwrap_or(u32::MAX),
-            epoch: found.epoch,
-        })))
-    }
-
-    /// Leaves.
-    pub async fn leave(&mut self, room: u64) -> Result<OwnReply, Failure> {
-        let handle = self.rooms.remove(&room).ok_or_else(no_such_room)?;
-        handle.leave().await;
-        Ok(OwnReply::Done)
+        Ok(Self { options: RoomOptions { server, room, name }, new_server })
     }
 }
 
@@ -156,10 +171,11 @@ fn guest(guest: &Guest) -> GuestRow {
     GuestRow { name: guest.name.to_string(), member: guest.member }
 }
 
-async fn tell(room: u64, mut notices: RoomNotices, lines: mpsc::Sender<String>) {
+/// Tells what happens in a room, to its end.
+pub async fn tell(room: u64, mut notices: RoomNotices, lines: mpsc::Sender<String>) {
     while let Some(notice) = notices.next().await {
         let note = note(notice);
-        if lines.send(notification("room", &RoomTold { room, note })).await.is_err() {
+        if super::session::tell(&lines, notification("room", &RoomTold { room, note })).await.is_err() {
             return;
         }
     }

@@ -1,8 +1,13 @@
 //! One connection: requests in, lines out.
 //!
-//! Requests are begun in the order in which they come: the engine takes commands in that order, and what the session does
-//! itself is done before the next one is looked at. Answers to commands come when they come. A peer that does not read stops
-//! its own requests and nobody else's.
+//! Requests are begun in the order in which they come; answers come when they come. Nothing that takes time is waited for
+//! here: commands, rooms that are entered and direct chats that are begun are under way beside each other. A peer that does
+//! not read stops its own requests and nobody else's.
+//!
+//! Events take at most half of the queue of lines, and one at a time: so a program that reads and writes in one thread, and
+//! answers each event, never waits for a session that waits for it.
+
+use std::collections::VecDeque;
 
 use serde_json::Value;
 use subrosa_engine::api::{Command, Failure, PastEvents, Reply, Told};
@@ -11,12 +16,12 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
-use super::direct::{Directs, options};
+use super::direct::{Directs, NewDirect};
 use super::door::{Door, machine_name};
 use super::line::LineError;
 use super::message::{Request, answer_line, event_line, missed_line, own_answer_line, parse_request, welcome_line};
-use super::own::{Hello, Opened, Own, OwnReply, ProfileState, Subscribed};
-use super::rooms::Rooms;
+use super::own::{DirectOpened, Hello, Opened, Own, OwnReply, ProfileState, Subscribed};
+use super::rooms::{NewRoom, Rooms};
 use super::{VERSION, methods, qr};
 use crate::client::{Client, Events, Notice};
 use crate::drive::{Answer, Calls};
@@ -48,7 +53,11 @@ pub struct Session {
     lines: mpsc::Sender<String>,
     watching: Option<Watching>,
     /// Dropping it drops the receivers, and the engine cancels what nobody waits for.
-    under_way: JoinSet<(Value, &'static str, Answer)>,
+    under_way: JoinSet<Done>,
+    /// Events that are still to be told.
+    to_tell: VecDeque<String>,
+    /// Whether there is more of the past behind the cursor.
+    more_past: bool,
     rooms: Rooms,
     directs: Directs,
     answers_all: bool,
@@ -77,10 +86,21 @@ impl From<mpsc::error::SendError<String>> for Closed {
     }
 }
 
+/// Something that was under way.
+#[derive(Debug)]
+enum Done {
+    Command(Value, &'static str, Answer),
+    Room(Value, Result<NewRoom, Failure>),
+    Direct(Value, Result<NewDirect, Failure>),
+    Own(Value, Result<OwnReply, Failure>),
+}
+
 /// The next thing to see to.
 enum Next {
     Leaving(bool),
-    Answered(Option<(Value, &'static str, Answer)>),
+    Answered(Option<Done>),
+    Told,
+    Past,
     Noticed(Option<Notice>),
     Asked(Option<Result<Zeroizing<Vec<u8>>, LineError>>),
 }
@@ -93,6 +113,8 @@ impl Session {
             lines,
             watching: None,
             under_way: JoinSet::new(),
+            to_tell: VecDeque::new(),
+            more_past: false,
             rooms: Rooms::default(),
             directs: Directs::default(),
             answers_all: false,
@@ -122,7 +144,14 @@ impl Session {
             let next = tokio::select! {
                 changed = leaving.changed(), if !is_leaving => Next::Leaving(changed.is_err() || *leaving.borrow()),
                 Some(done) = self.under_way.join_next() => Next::Answered(done.ok()),
-                notice = next_notice(&mut self.watching), if !ended => Next::Noticed(notice),
+                told = tell_first(&self.lines, &mut self.to_tell) => match told {
+                    Ok(()) => Next::Told,
+                    Err(Closed) => return,
+                },
+                () = std::future::ready(()), if self.more_past && self.to_tell.is_empty() => Next::Past,
+                notice = next_notice(&mut self.watching), if !ended && self.to_tell.is_empty() && !self.more_past => {
+                    Next::Noticed(notice)
+                }
                 line = requests.recv(), if !ended && self.under_way.len() < IN_FLIGHT => Next::Asked(line),
                 () = self.lines.closed() => return,
             };
@@ -131,9 +160,16 @@ impl Session {
                     is_leaving = now;
                     Ok(())
                 }
-                Next::Answered(Some((id, tag, answer))) => self.say(answer_line(&id, tag, &answer)).await,
-                Next::Answered(None) => Ok(()),
-                Next::Noticed(notice) => self.noticed(notice).await,
+                Next::Answered(Some(done)) => self.answered(done).await,
+                Next::Answered(None) | Next::Told => Ok(()),
+                Next::Past => {
+                    self.next_past().await;
+                    Ok(())
+                }
+                Next::Noticed(notice) => {
+                    self.noticed(notice);
+                    Ok(())
+                }
                 Next::Asked(None) if !self.answers_all => return,
                 Next::Asked(None) => {
                     ended = true;
@@ -170,10 +206,10 @@ impl Session {
                 self.command(id, tag, *command).await
             }
             Ok((id, Request::Own(Own::Subscribe { cursor }))) => self.subscribe(&id, cursor).await,
-            Ok((id, Request::Own(own))) => {
-                let answer = self.own(own).await;
-                self.say(own_answer_line(&id, &answer)).await
-            }
+            Ok((id, Request::Own(own))) => match self.own(&id, own).await {
+                Some(answer) => self.say(own_answer_line(&id, &answer)).await,
+                None => Ok(()),
+            },
         }
     }
 
@@ -186,7 +222,8 @@ impl Session {
         match &self.backend {
             Backend::Engine { calls, .. } => {
                 let answer = calls.submit(command).await;
-                self.under_way.spawn(async move { (id, tag, answer.await.unwrap_or_else(|_| Err(engine_gone()))) });
+                self.under_way
+                    .spawn(async move { Done::Command(id, tag, answer.await.unwrap_or_else(|_| Err(engine_gone()))) });
             }
             Backend::Door(door) => {
                 let submitted = match door.client_for(&command).await {
@@ -200,7 +237,7 @@ impl Session {
                                 Err(failure) if is_engine_gone(&failure) => again(&client, command, failure).await,
                                 answer => answer,
                             };
-                            (id, tag, answer)
+                            Done::Command(id, tag, answer)
                         });
                     }
                     Err(failure) => return self.say(answer_line(&id, tag, &Err(failure))).await,
@@ -210,29 +247,36 @@ impl Session {
         Ok(())
     }
 
-    async fn own(&mut self, own: Own) -> Result<OwnReply, Failure> {
+    /// The answer, if it is there at once; else it is under way.
+    async fn own(&mut self, id: &Value, own: Own) -> Option<Result<OwnReply, Failure>> {
+        let id = id.clone();
         match (own, &self.backend) {
             (Own::Hello, backend) => {
-                let profile = match backend {
-                    Backend::Engine { calls, .. } => {
-                        match calls.submit(Command::Status).await.await.unwrap_or_else(|_| Err(engine_gone()))? {
-                            Reply::Status(status) if status.enrolled => ProfileState::Enrolled,
-                            _ => ProfileState::LoggedOut,
-                        }
-                    }
-                    Backend::Door(door) => door.state().await?,
-                };
-                let can_start_server = matches!(backend, Backend::Door(door) if door.server().is_some());
-                let version = env!("CARGO_PKG_VERSION").to_owned();
-                Ok(OwnReply::Hello(Hello { v: VERSION, version, profile, can_start_server }))
+                let backend = backend.clone();
+                self.under_way.spawn(async move { Done::Own(id, hello(&backend).await) });
+                None
             }
-            (Own::Qr { text }, _) => Ok(OwnReply::Qr(qr::code(&text)?)),
-            (own @ (Own::DirectListen { open_port, .. } | Own::DirectDial { open_port, .. }), Backend::Door(_)) => {
-                let folder = match &own {
-                    Own::DirectListen { folder, .. } | Own::DirectDial { folder, .. } => folder.clone(),
-                    _ => None,
+            (Own::Qr { text }, _) => Some(qr::code(&text).map(OwnReply::Qr)),
+            (own @ (Own::DirectListen { .. } | Own::DirectDial { .. }), Backend::Door(_)) => {
+                self.under_way.spawn(async move { Done::Direct(id, NewDirect::prepare(&own).await) });
+                None
+            }
+            (Own::RoomEnter { room, server, port, name }, Backend::Door(door)) => {
+                let door = door.clone();
+                self.under_way.spawn(async move {
+                    let (room, server, name) = (room.as_deref(), server.as_deref(), name.as_deref());
+                    Done::Room(id, NewRoom::prepare(&door, room, server, port, name).await)
+                });
+                None
+            }
+            (Own::StartServer, Backend::Door(door)) => {
+                let Some(server) = door.server().cloned() else {
+                    return Some(Err(elsewhere("servers are started by 'subrosa serve'")));
                 };
-                self.directs.begin(&self.lines, options(&own)?, open_port, folder).await
+                self.under_way.spawn(async move {
+                    Done::Own(id, server.start().await.map(|link| OwnReply::Opened(Opened { link })))
+                });
+                None
             }
             (
                 own @ (Own::DirectSay { .. }
@@ -242,26 +286,49 @@ impl Session {
                 | Own::DirectVerify { .. }
                 | Own::DirectLeave { .. }),
                 Backend::Door(_),
-            ) => self.directs.wish(own).await,
-            (Own::RoomEnter { room, server, port, name }, Backend::Door(door)) => {
-                let (room, server, name) = (room.as_deref(), server.as_deref(), name.as_deref());
-                self.rooms.enter(door, &self.lines, room, server, port, name).await
-            }
-            (Own::RoomSay { room, text }, Backend::Door(_)) => self.rooms.say(room, text).await,
-            (Own::RoomNames { room }, Backend::Door(_)) => self.rooms.names(room).await,
-            (Own::RoomVerify { room }, Backend::Door(_)) => self.rooms.verify(room).await,
-            (Own::RoomLeave { room }, Backend::Door(_)) => self.rooms.leave(room).await,
-            (Own::StartServer, Backend::Door(door)) => match door.server() {
-                Some(server) => Ok(OwnReply::Opened(Opened { link: server.start().await? })),
-                None => Err(elsewhere("servers are started by 'subrosa serve'")),
+            ) => Some(self.directs.wish(own)),
+            (Own::RoomSay { room, text }, Backend::Door(_)) => Some(self.rooms.say(room, text)),
+            (Own::RoomNames { room }, Backend::Door(_)) => Some(self.rooms.names(room).await),
+            (Own::RoomVerify { room }, Backend::Door(_)) => Some(self.rooms.verify(room).await),
+            (Own::RoomLeave { room }, Backend::Door(_)) => Some(self.rooms.leave(room)),
+            (_, Backend::Engine { .. }) => Some(Err(elsewhere("rooms and direct chats belong to 'subrosa rpc'"))),
+            (Own::Subscribe { .. }, _) => Some(Err(elsewhere("'subscribe' is answered elsewhere"))),
+        }
+    }
+
+    async fn answered(&mut self, done: Done) -> Result<(), Closed> {
+        match done {
+            Done::Command(id, tag, answer) => self.say(answer_line(&id, tag, &answer)).await,
+            Done::Own(id, answer) => self.say(own_answer_line(&id, &answer)).await,
+            // The answer first: what happens there names the number that is in it.
+            Done::Room(id, prepared) => match prepared.and_then(|room| self.rooms.admit(room)) {
+                Ok((entered, notices)) => {
+                    let room = entered.room;
+                    self.say(own_answer_line(&id, &Ok(OwnReply::Entered(entered)))).await?;
+                    tokio::spawn(super::rooms::tell(room, notices, self.lines.clone()));
+                    Ok(())
+                }
+                Err(failure) => self.say(own_answer_line(&id, &Err(failure))).await,
             },
-            (_, Backend::Engine { .. }) => Err(elsewhere("rooms and direct chats belong to 'subrosa rpc'")),
-            (Own::Subscribe { .. }, _) => Err(elsewhere("'subscribe' is answered elsewhere")),
+            Done::Direct(id, prepared) => match prepared.and_then(|chat| self.directs.admit(chat)) {
+                Ok((direct, first, notices)) => {
+                    let opened = OwnReply::Direct(DirectOpened { direct });
+                    self.say(own_answer_line(&id, &Ok(opened))).await?;
+                    tokio::spawn(super::direct::tell(direct, first, notices, self.lines.clone()));
+                    Ok(())
+                }
+                Err(failure) => self.say(own_answer_line(&id, &Err(failure))).await,
+            },
         }
     }
 
     /// Watches first, then tells what was before: nothing falls in between.
     async fn subscribe(&mut self, id: &Value, cursor: Option<u64>) -> Result<(), Closed> {
+        if cursor.is_none() && self.watching.is_some() {
+            // What waits to be told is told: it is for whoever asked first, too.
+            let subscribed = Subscribed { cursor: None, missed: false };
+            return self.say(own_answer_line(id, &Ok(OwnReply::Subscribed(subscribed)))).await;
+        }
         let begun = async {
             let source = match &self.backend {
                 Backend::Engine { events, .. } => Source::Engine(events.subscribe()),
@@ -282,10 +349,12 @@ impl Session {
         let subscribed = Subscribed { cursor, missed };
         self.say(own_answer_line(id, &Ok(OwnReply::Subscribed(subscribed)))).await?;
         self.watching = Some(Watching { source, cursor });
-        match page {
-            Some(page) => self.tell_past(page).await,
-            None => Ok(()),
+        self.to_tell.clear();
+        self.more_past = false;
+        if let Some(page) = page {
+            self.take_past(&page);
         }
+        Ok(())
     }
 
     async fn past_events(&self, cursor: u64) -> Result<PastEvents, Failure> {
@@ -300,59 +369,94 @@ impl Session {
         }
     }
 
-    /// Tells a page of the past, and what is behind it.
-    async fn tell_past(&mut self, mut page: PastEvents) -> Result<(), Closed> {
-        loop {
-            for told in &page.events {
-                self.say(event_line(told)).await?;
-            }
-            let Some(watching) = &mut self.watching else { return Ok(()) };
+    /// A page of the past is told, one event after the other.
+    fn take_past(&mut self, page: &PastEvents) {
+        self.to_tell.extend(page.events.iter().map(event_line));
+        self.more_past = page.more;
+        if let Some(watching) = &mut self.watching {
             watching.cursor = Some(page.cursor);
-            if !page.more {
-                return Ok(());
-            }
-            page = match self.past_events(page.cursor).await {
-                Ok(page) => page,
-                Err(failure) => {
-                    debug!(%failure, "past events cannot be read");
-                    return self.say(missed_line()).await;
-                }
-            };
         }
     }
 
-    async fn noticed(&mut self, notice: Option<Notice>) -> Result<(), Closed> {
-        match notice {
-            Some(Notice::Event(told)) => {
-                let Some(watching) = &mut self.watching else { return Ok(()) };
-                if let (Some(last), Some(at)) = (&mut watching.cursor, told.cursor) {
-                    // It was told among what was before.
-                    if at <= *last {
-                        return Ok(());
-                    }
-                    *last = at;
+    async fn next_past(&mut self) {
+        self.more_past = false;
+        let Some(cursor) = self.watching.as_ref().and_then(|watching| watching.cursor) else { return };
+        match self.past_events(cursor).await {
+            Ok(page) => {
+                if page.missed {
+                    self.to_tell.push_back(missed_line());
                 }
-                self.say(event_line(&told)).await
+                self.take_past(&page);
             }
-            Some(Notice::Missed) => {
-                let cursor = self.watching.as_ref().and_then(|watching| watching.cursor);
-                let Some(cursor) = cursor else { return self.say(missed_line()).await };
-                // What has a cursor is told now. What has none is of a moment that is over: how things stand is read again.
-                self.say(missed_line()).await?;
-                match self.past_events(cursor).await {
-                    Ok(page) => self.tell_past(page).await,
-                    Err(failure) => {
-                        debug!(%failure, "past events cannot be read");
-                        Ok(())
-                    }
-                }
-            }
-            None => {
-                self.watching = None;
-                Ok(())
+            Err(failure) => {
+                debug!(%failure, "past events cannot be read");
+                self.to_tell.push_back(missed_line());
             }
         }
     }
+
+    fn noticed(&mut self, notice: Option<Notice>) {
+        let Some(watching) = &mut self.watching else { return };
+        match notice {
+            Some(Notice::Event(told)) => {
+                if let (Some(last), Some(at)) = (&mut watching.cursor, told.cursor) {
+                    // It was told among what was before.
+                    if at <= *last {
+                        return;
+                    }
+                    *last = at;
+                }
+                self.to_tell.push_back(event_line(&told));
+            }
+            // What has a cursor is told now. What has none is of a moment that is over: how things stand is read again.
+            Some(Notice::Missed) => {
+                self.more_past = watching.cursor.is_some();
+                self.to_tell.push_back(missed_line());
+            }
+            None => self.watching = None,
+        }
+    }
+}
+
+/// Tells the first event, when the queue is not more than half full with others; never resolves when there is none.
+async fn tell_first(lines: &mpsc::Sender<String>, waiting: &mut VecDeque<String>) -> Result<(), Closed> {
+    if waiting.is_empty() {
+        return std::future::pending().await;
+    }
+    let mut places = lines.reserve_many(half(lines)).await.map_err(|_| Closed)?;
+    if let (Some(place), Some(line)) = (places.next(), waiting.pop_front()) {
+        place.send(line);
+    }
+    Ok(())
+}
+
+/// So many places are free where another event may go.
+fn half(lines: &mpsc::Sender<String>) -> usize {
+    lines.max_capacity() / 2 + 1
+}
+
+/// The same for what happens in rooms and direct chats.
+pub(super) async fn tell(lines: &mpsc::Sender<String>, line: String) -> Result<(), ()> {
+    let mut places = lines.reserve_many(half(lines)).await.map_err(|_| ())?;
+    if let Some(place) = places.next() {
+        place.send(line);
+    }
+    Ok(())
+}
+
+async fn hello(backend: &Backend) -> Result<OwnReply, Failure> {
+    let profile = match backend {
+        Backend::Engine { calls, .. } => {
+            match calls.submit(Command::Status).await.await.unwrap_or_else(|_| Err(engine_gone()))? {
+                Reply::Status(status) if status.enrolled => ProfileState::Enrolled,
+                _ => ProfileState::LoggedOut,
+            }
+        }
+        Backend::Door(door) => door.state().await?,
+    };
+    let can_start_server = matches!(backend, Backend::Door(door) if door.server().is_some());
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Ok(OwnReply::Hello(Hello { v: VERSION, version, profile, can_start_server }))
 }
 
 fn elsewhere(why: &str) -> Failure {

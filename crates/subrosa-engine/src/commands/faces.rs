@@ -1,6 +1,6 @@
 //! What faces show: parts of a chat, searches, the overview, drafts and settings. All of it is answered from the store, at once.
 
-use subrosa_types::{ConversationId, MessageId, limits};
+use subrosa_types::{AccountId, ConversationId, MessageId, limits};
 
 use super::reading::is_shown;
 use crate::api::{
@@ -169,7 +169,7 @@ impl Engine {
         let mut reached = if more { from } else { last };
         for (position, kept) in kept.into_iter().take(limit as usize) {
             let event = match kept {
-                events::Kept::Message(conversation, id) => self.message_event(conversation, id)?,
+                events::Kept::Message(conversation, sender, id) => self.message_event(conversation, sender, id)?,
                 events::Kept::Other(event) => Some(*event),
                 events::Kept::Unknown => None,
             };
@@ -181,21 +181,30 @@ impl Engine {
         Ok(Ok(Reply::Events(PastEvents { events: told, cursor: reached, more, missed })))
     }
 
-    fn message_event(&mut self, conversation: ConversationId, id: MessageId) -> Outcome<Option<Event>> {
+    fn message_event(
+        &mut self,
+        conversation: ConversationId,
+        sender: AccountId,
+        id: MessageId,
+    ) -> Outcome<Option<Event>> {
         let Some(row) = conversations::load(&self.connection, conversation)? else { return Ok(None) };
-        let Some(stored) = crate::store::messages::in_conversation(&self.connection, conversation, id)? else {
+        let Some(stored) = crate::store::messages::exact(&self.connection, conversation, sender, id)? else {
             return Ok(None);
         };
+        if stored.hidden {
+            return Ok(None);
+        }
         Ok(self.message_row(&row, &stored)?.map(Event::Message))
     }
 
     /// Keeps what was staged in this transaction for who is away, and gives it its cursor.
     pub(crate) fn keep_events(&mut self) -> Outcome {
+        let mut senders = std::mem::take(&mut self.announced).into_iter();
         for output in &mut self.staged {
-            if let Output::Event(told) = output
-                && is_kept(&told.event)
-            {
-                told.cursor = Some(events::push(&self.connection, &told.event)?);
+            let Output::Event(told) = output else { continue };
+            let sender = if matches!(told.event, Event::Message(_)) { senders.next() } else { None };
+            if is_kept(&told.event) {
+                told.cursor = Some(events::push(&self.connection, &told.event, sender)?);
             }
         }
         Ok(())

@@ -170,20 +170,22 @@ impl Engine {
                 self.sync.unannounced.push((conversation, sender, id));
                 continue;
             }
-            self.announce(conversation, id)?;
+            self.announce(conversation, sender, id)?;
         }
         Ok(())
     }
 
-    fn announce(&mut self, conversation: ConversationId, id: MessageId) -> Outcome {
+    fn announce(&mut self, conversation: ConversationId, sender: AccountId, id: MessageId) -> Outcome {
         let Some(row) = crate::store::conversations::load(&self.connection, conversation)? else { return Ok(()) };
         // What an invitation that is not accepted yet says is shown when it is.
         if row.state == ConversationState::Invited {
             return Ok(());
         }
-        if let Some(stored) = messages::by_id(&self.connection, id)?
+        if let Some(stored) = messages::exact(&self.connection, conversation, sender, id)?
+            && !stored.hidden
             && let Some(message) = self.message_row(&row, &stored)?
         {
+            self.announced.push(sender);
             self.emit(Event::Message(message));
         }
         Ok(())

@@ -365,6 +365,11 @@ impl Engine {
             return Ok(());
         }
         let chat = self.chat_name(&row)?;
+        if row.state == ConversationState::Invited {
+            // It came with an invitation that was never accepted: nobody has seen it, and nobody will.
+            messages::forget_hidden(&self.connection, conversation)?;
+            self.sync.unannounced.retain(|(of, ..)| *of != conversation);
+        }
         row.state = ConversationState::Gone;
         row.blocked = Some(why.to_owned());
         conversations::save(&self.connection, &row)?;

@@ -43,6 +43,9 @@ pub struct LogIn {
     enrol: Option<proto::EnrolDevice>,
     /// How often another device was faster.
     overtaken: u32,
+    /// The account's devices as they were seen last, and whether they are looked at again now.
+    seen: Option<DeviceList>,
+    looks_again: bool,
 }
 
 /// What a person said for a login, checked.
@@ -89,6 +92,8 @@ impl Engine {
             made: None,
             enrol: None,
             overtaken: 0,
+            seen: None,
+            looks_again: false,
         };
         if self.take_session(Purpose::LogIn(Box::new(login)), now) { Ok(()) } else { Err(busy()) }
     }
@@ -201,6 +206,7 @@ impl Engine {
             last_resort: made.last_resort,
         };
         login.enrol = Some(enrol.clone());
+        login.seen = Some(own.devices);
         Ok(Ok(client_frame::Request::EnrolDevice(enrol)))
     }
 
@@ -213,6 +219,7 @@ impl Engine {
         if login.overtaken > OVERTAKEN {
             return false;
         }
+        login.looks_again = true;
         let lookup = proto::Lookup { by: Some(proto::lookup::By::AccountId(account.to_vec())) };
         self.request(client_frame::Request::Lookup(lookup), Pending::Session);
         true
@@ -225,17 +232,24 @@ impl Engine {
         own: &proto::DirectoryEntry,
         now: Timestamp,
     ) -> Outcome<Result<client_frame::Request, Failure>> {
-        let (Some(made), Some(enrol)) = (&login.made, &mut login.enrol) else {
+        let (true, Some(made), Some(enrol), Some(seen)) =
+            (std::mem::take(&mut login.looks_again), &login.made, &mut login.enrol, &mut login.seen)
+        else {
             return Err(Fault::Protocol("an account that was not asked for"));
         };
         let own = match account::verify_directory_entry(own, &made.server_key) {
-            Ok(own) if own.id == made.account && own.key == made.account_key.public() => own,
+            Ok(own)
+                if own.id == made.account && own.key == made.account_key.public() && own.devices.extends(seen) =>
+            {
+                own
+            }
             Ok(_) | Err(_) => return Ok(Err(words::bad_attestation("this account"))),
         };
         let Ok(certificate) = proto::Signed::decode(made.certificate.as_slice()) else {
             return Err(Fault::Protocol("a certificate that does not decode"));
         };
         enrol.device_list_entry = Some(own.devices.next_add(certificate, now, &made.account_key));
+        *seen = own.devices;
         Ok(Ok(client_frame::Request::EnrolDevice(enrol.clone())))
     }
 

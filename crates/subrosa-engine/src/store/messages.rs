@@ -147,17 +147,18 @@ pub fn by_id(connection: &Connection, message_id: MessageId) -> Result<Option<St
         .transpose()
 }
 
-/// The message of this id in this conversation.
-pub fn in_conversation(
+/// The message of this id from this sender in this conversation. Senders choose ids, so an id alone may be that of others, too.
+pub fn exact(
     connection: &Connection,
     conversation: ConversationId,
+    sender: AccountId,
     message_id: MessageId,
 ) -> Result<Option<StoredMessage>> {
     connection
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM messages WHERE id = ?1 AND conversation = ?2 ORDER BY local LIMIT 1"
+            "SELECT {COLUMNS} FROM messages WHERE conversation = ?1 AND sender = ?2 AND id = ?3"
         ))?
-        .query_row([message_id.as_bytes(), conversation.as_bytes()], raw)
+        .query_row([conversation.as_bytes().as_slice(), sender.as_bytes(), message_id.as_bytes()], raw)
         .optional()?
         .map(message)
         .transpose()
@@ -241,6 +242,12 @@ pub fn unhide(connection: &Connection, conversation: ConversationId) -> Result<V
     connection
         .execute("UPDATE messages SET hidden = 0 WHERE conversation = ?1 AND hidden = 1", [conversation.as_bytes()])?;
     Ok(shown)
+}
+
+/// An invitation was not accepted: what came with it is forgotten.
+pub fn forget_hidden(connection: &Connection, conversation: ConversationId) -> Result<()> {
+    connection.execute("DELETE FROM messages WHERE conversation = ?1 AND hidden = 1", [conversation.as_bytes()])?;
+    Ok(())
 }
 
 /// Marks messages as read.

@@ -1,7 +1,9 @@
 //! `rpc`: JSON-RPC on standard input and output, for programs. It ends when its input ends and everything is answered.
 
-use clap::Args;
 use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
 use subrosa_client::api::{Failure, FailureCode};
 use subrosa_client::keys::KeyChoice;
 use subrosa_client::rpc::{Backend, Door, Lines, OwnServer, Session};
@@ -14,6 +16,8 @@ use crate::output::Outcome;
 use crate::secrets;
 use crate::signals::Signals;
 
+/// How long what is under way may take when a signal came.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Lines that may wait for the reader.
 const LINES: usize = 256;
 
@@ -55,7 +59,13 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Outcome {
         () = &mut session => {}
         () = signals.next() => {
             leave.send_replace(true);
-            session.await;
+            // Who does not read what was answered keeps nobody from ending.
+            let _ended = tokio::time::timeout(LAST_WORDS, session).await;
+            reader.abort();
+            writer.abort();
+            door.close().await;
+            home.stop(context.out).await;
+            return Ok(());
         }
     }
     reader.abort();
