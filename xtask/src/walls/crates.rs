@@ -11,7 +11,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 ///
 /// What the table guards: the server cannot link the engine, so it cannot hold what decrypts; the crates from `types` to
 /// `engine` cannot open a socket; interactors reach everything through the client.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("subrosa-types", &[]),
     ("subrosa-wire", &["subrosa-types"]),
     ("subrosa-crypto", &["subrosa-types", "subrosa-wire"]),
@@ -32,7 +32,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
         ],
     ),
     ("subrosa-server", &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls"]),
-    ("subrosa-tui", &["subrosa-types", "subrosa-wire", "subrosa-client"]),
+    ("subrosa-tui", &["subrosa-types", "subrosa-wire", "subrosa-direct", "subrosa-client"]),
     (
         "subrosa",
         &[
@@ -45,8 +45,10 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "subrosa-client",
             "subrosa-server",
             "subrosa-tui",
+            "subrosa-web",
         ],
     ),
+    ("subrosa-web", &["subrosa-client"]),
     (
         "testkit",
         &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls", "subrosa-engine", "subrosa-server"],

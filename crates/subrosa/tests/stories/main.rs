@@ -26,6 +26,7 @@ mod roles;
 mod room_crowd;
 mod room_hostile;
 mod rooms;
+mod rpc;
 mod shutdown;
 mod terminal;
 mod tui;
