@@ -32,7 +32,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
         ],
     ),
     ("subrosa-server", &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls"]),
-    ("subrosa-tui", &["subrosa-types", "subrosa-wire", "subrosa-direct", "subrosa-client"]),
+    ("subrosa-tui", &["subrosa-types", "subrosa-wire", "subrosa-client"]),
     (
         "subrosa",
         &[
