@@ -60,8 +60,9 @@ fn from_nothing_to_the_first_message_between_two_people() {
     bobs.enter("Hello from the other terminal");
     alices.expect("1 invitation");
     alices.keys(F4);
-    alices.expect("@bob wants to chat with you");
+    alices.expect("Enter: accept");
     alices.keys("\r");
+    alices.expect_gone("Enter: accept");
     alices.expect("Hello from the other terminal");
     alices.keys("What a fine");
     alices.keys(ALT_ENTER);
@@ -225,8 +226,8 @@ fn two_people_meet_over_a_direct_link() {
     dialling.expect("Meet somebody directly");
     dialling.paste(&ticket);
     dialling.keys("\r");
-    dialling.expect("the ticket vouches for both");
-    waiting.expect("the ticket vouches for both");
+    dialling.expect("you are linked");
+    waiting.expect("you are linked");
     dialling.enter("hello over the link");
     waiting.expect("hello over the link");
     dialling.expect("✓ hello over the link");
