@@ -12,6 +12,7 @@ mod dialect;
 mod floor;
 mod machine;
 mod nat;
+mod page;
 mod process;
 mod protobuf;
 mod relay;
@@ -68,6 +69,8 @@ enum Role {
     Tui,
     /// Idle clients of a relay: memory, and whether they are held
     Relay(relay::Arguments),
+    /// The web page in a browser, in a chat of 100,000 messages (needs Chromium)
+    Page(page::Arguments),
     /// The relay under measurement, until standard input ends
     #[command(hide = true)]
     ServeRelay {
@@ -104,6 +107,7 @@ fn main() -> Result<ExitCode> {
             let folder = scratch_folder()?;
             one_thread()?.block_on(relay::run(&arguments, folder.path()))?;
         }
+        Some(Role::Page(arguments)) => page::run(&arguments, scratch_folder()?.path())?,
         Some(Role::ServeRelay { folder }) => one_thread()?.block_on(relay::serve(folder))?,
         Some(Role::NatRelay { folder }) => one_thread()?.block_on(nat::run_relay(folder))?,
         Some(Role::NatRouter { listen, outer }) => nat::run_router(listen, outer)?,

@@ -11,7 +11,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 ///
 /// What the table guards: the server cannot link the engine, so it cannot hold what decrypts; the crates from `types` to
 /// `engine` cannot open a socket; interactors reach everything through the client.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("subrosa-types", &[]),
     ("subrosa-wire", &["subrosa-types"]),
     ("subrosa-crypto", &["subrosa-types", "subrosa-wire"]),
@@ -44,8 +44,8 @@ const ALLOWED: [(&str, &[&str]); 16] = [
             "subrosa-direct",
             "subrosa-client",
             "subrosa-server",
-            "subrosa-tui",
             "subrosa-web",
+            "subrosa-tui",
         ],
     ),
     ("subrosa-web", &["subrosa-client"]),
@@ -62,11 +62,13 @@ const ALLOWED: [(&str, &[&str]); 16] = [
             "subrosa-mls",
             "subrosa-engine",
             "subrosa-net",
-            "subrosa-server",
             "subrosa-client",
+            "subrosa-server",
             "subrosa-tui",
+            "browser",
         ],
     ),
+    ("browser", &[]),
     ("xtask", &[]),
     ("fuzz", &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls"]),
 ];
