@@ -3,17 +3,21 @@
 //!
 //! The words are those of `subrosa chat`, and more. [`WORDS`] is the one list: `/help` shows it and Tab completes from it.
 
+use std::path::PathBuf;
+
 use subrosa_client::api::{Command, DirectPolicy, Target};
+use subrosa_client::direct::Wish;
 use subrosa_types::role::UnknownRole;
 use subrosa_types::{GroupTitle, NameError, Role, Username};
 
 use crate::state::action::{Action, Showing};
 use crate::state::dialog::FormKind;
+use crate::state::effect::DirectBeginning;
 use crate::state::entry::{Entry, Kind};
 use crate::theme::Theme;
 
 /// A command: its name, what stands behind it, and what it does.
-pub const WORDS: [(&str, &str, &str); 41] = [
+pub const WORDS: [(&str, &str, &str); 44] = [
     ("to", "@name or #group", "go to a chat, or begin one"),
     ("chats", "", "find a chat by a few letters (Ctrl+K)"),
     ("search", "[words]", "find messages in this chat (Ctrl+R)"),
@@ -27,7 +31,7 @@ pub const WORDS: [(&str, &str, &str); 41] = [
     ("remove", "[@a @b]", "take people out of this group"),
     ("rename", "[NAME]", "give this group another title"),
     ("members", "[#group]", "who is in this group"),
-    ("leave", "[#group]", "leave this group or room"),
+    ("leave", "[#group]", "leave this group, room or direct link"),
     ("roles", "", "everybody on the server and their roles"),
     ("role", "[@name ROLE]", "change a role; super-admin hands it over"),
     ("rolelog", "", "the log of role changes"),
@@ -42,6 +46,9 @@ pub const WORDS: [(&str, &str, &str); 41] = [
     ("invite-link", "[create [USES]|list|revoke CODE]", "invitations to sign up"),
     ("room", "[NAME] [SERVER]", "enter a room; no account is needed"),
     ("names", "", "who is in this room"),
+    ("listen", "", "wait for somebody over a direct link"),
+    ("dial", "[TICKET]", "meet somebody over a direct link"),
+    ("file", "PATH", "offer a file over this direct link"),
     ("policy", "[contacts|never|always]", "when private chats use direct links"),
     ("status", "", "how the connection stands"),
     ("settings", "", "colours, notifications, and more"),
@@ -103,6 +110,11 @@ fn meaning(word: &str, rest: &str, open: Option<&Entry>) -> Result<Input, String
         "retry" => act(Action::Retry),
         "reload" => ask(Command::Reload),
         "invites" => show(Showing::Invites),
+        "accept" | "decline" if open.is_some_and(|entry| entry.kind == Kind::Direct) => {
+            let number = Some(rest).filter(|rest| !rest.is_empty()).map(str::parse).transpose();
+            let number = number.map_err(|_| "say the number of the file".to_owned())?;
+            act(Action::Wish(if word == "accept" { Wish::Accept(number) } else { Wish::Decline(number) }))
+        }
         "accept" => ask(Command::Accept { id: needed(rest, "/accept @name, #group or ID")? }),
         "decline" => ask(Command::Decline { id: needed(rest, "/decline @name, #group or ID")? }),
         "create" if rest.is_empty() => form(FormKind::NewGroup),
@@ -154,6 +166,10 @@ fn meaning(word: &str, rest: &str, open: Option<&Entry>) -> Result<Input, String
             act(Action::EnterRoom(name.to_owned(), server))
         }
         "names" => act(Action::RoomNames),
+        "listen" => form(FormKind::Listen),
+        "dial" if rest.is_empty() => form(FormKind::Dial),
+        "dial" => act(Action::Link(DirectBeginning::Dial(rest.to_owned()))),
+        "file" => act(Action::Wish(Wish::Send(PathBuf::from(needed(rest, "/file PATH")?)))),
         "policy" => ask(Command::Direct { policy: policy(rest)? }),
         "status" => ask(Command::Status),
         "settings" => show(Showing::Settings),

@@ -23,7 +23,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match (&said["error"], said["params"]["event"].as_str()) {
             (Value::Object(error), _) => eprintln!("{}", error["message"]),
             (_, Some("invite")) => ask(2, "accept", json!({"id": said["params"]["id"]}))?,
-            (_, Some("message")) if said["params"]["own"] == false && greeted.insert(said["params"]["from"].clone()) => {
+            (_, Some("message"))
+                if said["params"]["own"] == false && greeted.insert(said["params"]["from"].clone()) =>
+            {
                 let text = format!("hello, {}", said["params"]["from"].as_str().unwrap_or_default());
                 ask(3, "send", json!({"to": said["params"]["chat"], "text": text}))?;
             }

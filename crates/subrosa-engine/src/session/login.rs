@@ -214,7 +214,9 @@ impl Engine {
     /// again.
     pub(super) fn overtaken(&mut self) -> bool {
         let Purpose::LogIn(login) = &mut self.session.purpose else { return false };
-        let Some(account) = login.enrol.as_ref().and(login.made.as_ref()).map(|made| made.account) else { return false };
+        let Some(account) = login.enrol.as_ref().and(login.made.as_ref()).map(|made| made.account) else {
+            return false;
+        };
         login.overtaken += 1;
         if login.overtaken > OVERTAKEN {
             return false;

@@ -3,6 +3,7 @@
 //! One loop takes inputs from everywhere, gives them to [`crate::update()`], carries out what comes back, and writes what
 //! changed on the screen. Whatever takes time runs in tasks of its own and comes back as an input.
 
+mod direct;
 mod engine;
 pub mod notify;
 mod rooms;
@@ -21,6 +22,7 @@ use crossterm::event;
 use jiff::tz::TimeZone;
 use rand_core::{OsRng, RngCore};
 use subrosa_client::api::{Failure, FailureCode};
+use subrosa_client::direct::Wish;
 use subrosa_client::keys::{AskPassphrase, KeyChoice};
 use subrosa_client::profile::Profile;
 use subrosa_types::{IdempotencyKey, Timestamp, Username};
@@ -62,6 +64,8 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// Why not, for people.
     fn check_password(&self, password: &str, name: &Username) -> Result<(), Failure>;
+    /// Where files go that come over direct links.
+    fn downloads(&self) -> std::path::PathBuf;
     /// The name of this machine, for the list of devices.
     fn device_name(&self) -> String;
 }
@@ -122,6 +126,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         title: String::new(),
         way: notify::way(|name| std::env::var(name).ok()),
         rooms: HashMap::new(),
+        directs: HashMap::new(),
         engine: engine::start(&options, tell.clone(), open.clone()),
         open,
         options,
@@ -145,6 +150,7 @@ struct Shell {
     title: String,
     way: notify::Way,
     rooms: HashMap<Key, mpsc::Sender<RoomAsk>>,
+    directs: HashMap<Key, mpsc::Sender<Wish>>,
     engine: mpsc::Sender<Question>,
     open: Open,
     options: Options,
@@ -214,6 +220,21 @@ impl Shell {
             Effect::RoomLeave(key) => {
                 self.ask_room(key, RoomAsk::Leave);
                 self.rooms.remove(&key);
+            }
+            Effect::DirectBegin(key, beginning) => {
+                let (wish, wishes) = mpsc::channel(64);
+                let folder = self.options.host.downloads();
+                tokio::spawn(direct::run(key, beginning, folder, wishes, self.tell.clone()));
+                self.directs.insert(key, wish);
+            }
+            Effect::DirectWish(key, wish) => {
+                let leaves = matches!(wish, Wish::Leave);
+                if self.directs.get(&key).is_some_and(|direct| direct.try_send(wish).is_err()) && !leaves {
+                    self.state.complain("the link does not keep up, or is over; try again");
+                }
+                if leaves {
+                    self.directs.remove(&key);
+                }
             }
             Effect::Notify { title, body } => self.write(notify::sequence(self.way, &title, &body).as_bytes())?,
             Effect::Copy(text) => self.write(notify::copy(&text).as_bytes())?,

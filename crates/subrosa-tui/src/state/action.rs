@@ -1,9 +1,11 @@
 //! Everything that a person can have done, whichever key, word or row it comes from.
 
 use subrosa_client::api::{Command, Target};
+use subrosa_client::direct::Wish;
 use subrosa_types::MessageId;
 
 use super::dialog::FormKind;
+use super::effect::DirectBeginning;
 use super::entry::Key;
 
 /// An action.
@@ -37,10 +39,14 @@ pub enum Action {
     Cycle(String),
     /// Who is in the room.
     RoomNames,
-    /// Words to compare in a room.
+    /// Words to compare in a room or over a direct link.
     SessionVerify,
-    /// Leave a room, and take it out of the list.
+    /// Leave a room or direct link, and take it out of the list.
     LeaveSession(Key),
+    /// Listen or dial.
+    Link(DirectBeginning),
+    /// Ask the open direct link for something.
+    Wish(Wish),
     /// Enter this room; at this server, if one is named.
     EnterRoom(String, Option<String>),
     /// Show or hide the list of chats.

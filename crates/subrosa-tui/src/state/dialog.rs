@@ -50,6 +50,10 @@ pub enum FormKind {
     InviteLink,
     /// A room.
     Room,
+    /// Wait for somebody directly.
+    Listen,
+    /// Dial somebody directly.
+    Dial,
     /// What the other side's QR code says.
     Compare(String),
 }

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyEvent, MouseEvent};
 use subrosa_client::Notice;
 use subrosa_client::api::{Command, Failure, Reply};
+use subrosa_client::direct::{self, Wish};
 use subrosa_client::room;
 use subrosa_types::{IdempotencyKey, MessageId, Timestamp};
 
@@ -72,6 +73,10 @@ pub enum Effect {
     RoomVerify(Key),
     /// Leave.
     RoomLeave(Key),
+    /// Listen or dial.
+    DirectBegin(Key, DirectBeginning),
+    /// Ask a direct link for something.
+    DirectWish(Key, Wish),
     /// Tell the person outside of this window.
     Notify {
         /// Where.
@@ -100,6 +105,33 @@ pub struct RoomWish {
     pub server: String,
     /// Our name there; empty: the account's, or a random one.
     pub name: String,
+}
+
+/// How a direct link begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DirectBeginning {
+    /// Wait for somebody.
+    Listen {
+        /// Over TCP, on this machine only, and not over QUIC.
+        tcp: bool,
+        /// Encrypted with `rsa` and not with `mls`.
+        rsa: bool,
+        /// Link of a relay; empty: none.
+        relay: String,
+    },
+    /// Dial who waits with this ticket.
+    Dial(String),
+}
+
+/// What a direct link's task tells.
+#[derive(Debug)]
+pub enum DirectInput {
+    /// What to pass on.
+    Ticket(String),
+    /// What a person should know.
+    Note(String),
+    /// Something happened.
+    Notice(Box<direct::Notice>),
 }
 
 /// What a room's task tells.
@@ -144,6 +176,8 @@ pub enum Input {
     Answered(Ask, Box<Result<Reply, Failure>>),
     /// A room said something.
     Room(Key, RoomInput),
+    /// A direct link said something.
+    Direct(Key, DirectInput),
     /// A signal asks the program to end.
     Terminated,
     /// Time went by.

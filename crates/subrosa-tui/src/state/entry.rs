@@ -1,4 +1,4 @@
-//! A line of the list on the left: a chat or a room, with everything that belongs to it.
+//! A line of the list on the left: a chat, a room, or a direct link, with everything that belongs to it.
 
 use subrosa_client::api::{ChatKind, ChatRow, MemberRow, Target};
 use subrosa_types::{ConversationId, Timestamp};
@@ -19,9 +19,11 @@ pub enum Kind {
     Group,
     /// A room that was entered.
     Room,
+    /// A direct link without accounts.
+    Direct,
 }
 
-/// What a room adds.
+/// What a room or direct link adds.
 #[derive(Debug, Default)]
 pub struct Session {
     /// Our name in it.
@@ -63,7 +65,7 @@ pub struct Entry {
     pub timeline: Timeline,
     /// Who is in it.
     pub members: Vec<MemberRow>,
-    /// Of rooms.
+    /// Of rooms and direct links.
     pub session: Session,
 }
 
@@ -88,7 +90,7 @@ impl Entry {
         }
     }
 
-    /// Whom or what commands are about; `None` for rooms.
+    /// Whom or what commands are about; `None` for rooms and direct links.
     pub fn target(&self) -> Option<Target> {
         if self.is_chat() { self.title.parse().ok() } else { None }
     }

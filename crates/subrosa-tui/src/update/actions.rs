@@ -3,11 +3,11 @@
 use subrosa_client::api::{Command, Wait};
 use subrosa_types::{MessageId, Timestamp};
 
-use super::{Effects, call, forms, go, pages, sessions, tables};
+use super::{Effects, call, direct, forms, go, pages, sessions, tables};
 use crate::state::action::Action;
 use crate::state::dialog::{Choice, Dialog, FormKind, Page, PageLine, Question, Search, Switcher};
 use crate::state::effect::{Ask, Effect};
-use crate::state::entry::Key;
+use crate::state::entry::{Key, Kind};
 use crate::state::timeline::{Body, Fate};
 use crate::state::{Standing, State};
 use crate::theme::Theme;
@@ -44,6 +44,8 @@ pub fn act(state: &mut State, fx: &mut Effects, action: Action) {
         Action::Cycle(name) => tables::cycle(state, fx, &name),
         Action::RoomNames => sessions::names(state, fx),
         Action::SessionVerify => sessions::verify(state, fx),
+        Action::Link(beginning) => direct::begin(state, fx, beginning),
+        Action::Wish(wish) => direct::wish(state, fx, wish),
         Action::LeaveSession(key) => sessions::leave(state, fx, key),
         Action::EnterRoom(room, server) => sessions::enter(state, fx, room, server.unwrap_or_default(), String::new()),
         Action::ToggleChats => {
@@ -91,8 +93,10 @@ fn ask(state: &mut State, fx: &mut Effects, command: Command) {
 
 fn send(state: &mut State, fx: &mut Effects, key: Key, text: String) {
     let Some(entry) = state.entry(key) else { return };
-    if !entry.is_chat() {
-        return sessions::say(state, fx, key, text);
+    match entry.kind {
+        Kind::Room => return sessions::say(state, fx, key, text),
+        Kind::Direct => return direct::say(state, fx, key, text),
+        Kind::Private | Kind::Group => {}
     }
     let (Some(to), Some(me)) = (entry.target(), state.my_name().map(str::to_owned)) else { return };
     let Some(id) = state.fresh.take() else { return };

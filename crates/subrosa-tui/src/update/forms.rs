@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{Effects, call, sessions};
 use crate::state::State;
 use crate::state::dialog::{Dialog, Field, Form, FormKind, Value};
-use crate::state::effect::{Ask, Effect, Entrance};
+use crate::state::effect::{Ask, DirectBeginning, Effect, Entrance};
 use crate::state::entry::{Entry, Key};
 use crate::text::editor::Editor;
 use crate::words::{group_title, people, person};
@@ -105,6 +105,21 @@ fn what(state: &State, kind: &FormKind) -> (String, &'static str, Vec<Field>) {
                 text("Your name", "empty: that of your account, or a random one"),
             ],
         ),
+        FormKind::Listen => (
+            "Wait for somebody directly".to_owned(),
+            "You get a ticket. Whoever has it meets you, without an account and without a server. Over quic without a relay only \
+             somebody in your network can; over tcp only somebody on this machine.",
+            vec![
+                field("Transport", "", Value::Choice(&["quic", "tcp"], 0)),
+                field("Encryption", "", Value::Choice(&["mls", "rsa"], 0)),
+                text("Relay", "optional: link of a relay that helps through NATs"),
+            ],
+        ),
+        FormKind::Dial => (
+            "Meet somebody directly".to_owned(),
+            "The ticket comes from who waits for you.",
+            vec![text("Ticket", "subrosa-direct:…")],
+        ),
         FormKind::Compare(name) => (
             format!("Compare with @{name}"),
             "What a scanner reads in the QR code that they show you.",
@@ -135,6 +150,7 @@ pub fn submit(state: &mut State, fx: &mut Effects) {
             state.dialogs.clear();
             super::go::to(state, fx, target);
         }
+        Ok(Filled::Link(beginning)) => super::direct::begin(state, fx, beginning),
         Ok(Filled::Room(room, server, name)) => {
             state.dialogs.clear();
             sessions::enter(state, fx, room, server, name);
@@ -147,6 +163,7 @@ enum Filled {
     Enter(Entrance),
     Chat(subrosa_client::api::Target),
     Room(String, String, String),
+    Link(DirectBeginning),
 }
 
 fn understand(state: &State, kind: &FormKind, answers: &[Zeroizing<String>]) -> Result<Filled, String> {
@@ -220,6 +237,13 @@ fn understand(state: &State, kind: &FormKind, answers: &[Zeroizing<String>]) -> 
             ask(Command::InviteLinkCreate { uses, expires_in })
         }
         FormKind::Room => Ok(Filled::Room(answer(0).to_owned(), answer(1).to_owned(), answer(2).to_owned())),
+        FormKind::Listen => Ok(Filled::Link(DirectBeginning::Listen {
+            tcp: answer(0) == "tcp",
+            rsa: answer(1) == "rsa",
+            relay: answer(2).to_owned(),
+        })),
+        FormKind::Dial if answer(0).is_empty() => Err("paste the ticket here".to_owned()),
+        FormKind::Dial => Ok(Filled::Link(DirectBeginning::Dial(answer(0).to_owned()))),
         FormKind::Compare(name) => ask(Command::Compare { name: person(name)?, uri: answer(0).to_owned() }),
     }
 }

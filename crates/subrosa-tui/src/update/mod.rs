@@ -5,6 +5,7 @@ mod actions;
 mod answers;
 mod compose;
 mod dialogs;
+mod direct;
 mod events;
 mod forms;
 mod go;
@@ -51,6 +52,7 @@ pub fn update(state: &mut State, outside: Outside, input: Input) -> Effects {
         Input::Notice(notice) => events::notice(state, fx, *notice),
         Input::Answered(ask, result) => answers::take(state, fx, ask, *result),
         Input::Room(key, input) => sessions::room(state, fx, key, input),
+        Input::Direct(key, input) => direct::take(state, fx, key, input),
         Input::Terminated => {
             go::save_draft(state, fx);
             fx.push(Effect::Quit);

@@ -89,6 +89,10 @@ pub fn commands(state: &State) -> Vec<(&'static str, &'static str, Action)> {
                     all.push(("Verify", "compare the safety number", ask(Command::Verify { name, confirm: false })));
                 }
             }
+            Kind::Direct => {
+                all.push(("Words to compare", "with the other side", Action::SessionVerify));
+                all.push(("Leave the direct link", "", Action::LeaveSession(entry.key)));
+            }
             Kind::Room => {
                 all.push(("Who is here", "in this room", Action::RoomNames));
                 all.push(("Words to compare", "with the others in this room", Action::SessionVerify));
@@ -124,6 +128,8 @@ pub fn commands(state: &State) -> Vec<(&'static str, &'static str, Action)> {
         all.push(("Log in", "", Action::Open(FormKind::LogIn)));
     }
     all.push(("Enter a room", "no account is needed", Action::Open(FormKind::Room)));
+    all.push(("Wait directly", "a ticket for one person", Action::Open(FormKind::Listen)));
+    all.push(("Dial directly", "with somebody's ticket", Action::Open(FormKind::Dial)));
     all.push(("Settings", "", Action::Show(Showing::Settings)));
     all.push(("Help", "F1", Action::Help));
     all.push(("Leave Subrosa", "Ctrl+Q", Action::Quit));

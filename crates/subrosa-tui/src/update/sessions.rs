@@ -1,6 +1,7 @@
 //! Rooms: entering, talking, who comes and goes. What is said there is in memory only, here as at the server.
 
 use subrosa_client::api::{MessageRow, Via};
+use subrosa_client::direct::Wish;
 use subrosa_client::room::{Notice, RoomEvent};
 use subrosa_types::{ConversationId, MessageId, Timestamp, limits};
 
@@ -57,15 +58,20 @@ pub fn names(state: &mut State, fx: &mut Effects) {
 
 /// Words to compare.
 pub fn verify(state: &mut State, fx: &mut Effects) {
-    match state.open().filter(|entry| entry.kind == Kind::Room) {
-        Some(entry) => fx.push(Effect::RoomVerify(entry.key)),
-        None => state.complain("go to a room first"),
+    match state.open() {
+        Some(entry) if entry.kind == Kind::Room => fx.push(Effect::RoomVerify(entry.key)),
+        Some(entry) if entry.kind == Kind::Direct => fx.push(Effect::DirectWish(entry.key, Wish::Verify)),
+        _ => state.complain("go to a room first"),
     }
 }
 
 /// Leaves, and takes it out of the list.
 pub fn leave(state: &mut State, fx: &mut Effects, key: Key) {
-    fx.push(Effect::RoomLeave(key));
+    match state.entry(key).map(|entry| entry.kind) {
+        Some(Kind::Room) => fx.push(Effect::RoomLeave(key)),
+        Some(Kind::Direct) => fx.push(Effect::DirectWish(key, Wish::Leave)),
+        _ => return,
+    }
     state.entries.retain(|entry| entry.key != key);
     if state.current == Some(key) {
         state.current = None;
@@ -186,7 +192,7 @@ fn happened(state: &mut State, fx: &mut Effects, key: Key, event: RoomEvent) {
     }
 }
 
-fn row(entry: &Entry, id: MessageId, from: String, text: String, at: Timestamp) -> MessageRow {
+pub(super) fn row(entry: &Entry, id: MessageId, from: String, text: String, at: Timestamp) -> MessageRow {
     MessageRow {
         id,
         chat: entry.title.clone(),
@@ -205,11 +211,11 @@ fn row(entry: &Entry, id: MessageId, from: String, text: String, at: Timestamp) 
 }
 
 /// Ids of this run only: what a room says has none.
-fn own_id(number: u64) -> MessageId {
+pub(super) fn own_id(number: u64) -> MessageId {
     id(1, 0, number)
 }
 
-fn others_id(key: Key, sequence: u64) -> MessageId {
+pub(super) fn others_id(key: Key, sequence: u64) -> MessageId {
     id(2, key.0, sequence)
 }
 

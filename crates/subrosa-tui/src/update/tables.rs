@@ -191,6 +191,8 @@ pub fn welcome(state: &mut State) {
     rows.push((Action::Open(FormKind::SignUp), "Join a server", "make an account; you need its link"));
     rows.push((Action::Open(FormKind::LogIn), "Log in", "with an account that you have"));
     rows.push((Action::Open(FormKind::Room), "Enter a room", "no account is needed"));
+    rows.push((Action::Open(FormKind::Listen), "Wait directly", "for one person, by a ticket"));
+    rows.push((Action::Open(FormKind::Dial), "Dial directly", "with somebody's ticket"));
     rows.push((Action::Help, "Help", "keys and commands"));
     rows.push((Action::Quit, "Leave", ""));
     state.dialogs.push(Dialog::Table(Table { rows: Rows::Welcome(rows), selected: 0, loading: false, error: None }));

@@ -31,6 +31,7 @@ fn about(entry: &Entry) -> String {
     let mut parts = Vec::new();
     match entry.kind {
         Kind::Group if !entry.members.is_empty() => parts.push(format!("{} members", entry.members.len())),
+        Kind::Direct => parts.push("direct link".to_owned()),
         Kind::Room => parts.push(format!("room, you are {}", entry.session.me)),
         _ => {}
     }
@@ -91,6 +92,7 @@ pub fn composer(painter: &mut Painter<'_>, state: &State, area: Rect) {
         let hint = match entry.kind {
             _ if entry.session.over => "It is over; /leave takes it out of the list".to_owned(),
             Kind::Private | Kind::Group => format!("Message to {}", entry.title),
+            Kind::Direct => "Say something".to_owned(),
             Kind::Room => "Say something to everybody in the room".to_owned(),
         };
         painter.text(area.x + 3, area.y, room, &hint, Part::Dim);

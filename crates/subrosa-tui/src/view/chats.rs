@@ -103,6 +103,7 @@ fn short_count(count: u32) -> String {
 pub fn title(entry: &Entry) -> String {
     match entry.kind {
         Kind::Private | Kind::Group => entry.title.clone(),
+        Kind::Direct => format!("⇄ {}", entry.title),
         Kind::Room => format!("~{}", entry.title),
     }
 }

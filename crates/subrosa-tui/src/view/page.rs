@@ -1,5 +1,7 @@
 //! Something to read, and questions.
 
+use ratatui_core::layout::Rect;
+
 use super::layout::centred;
 use super::paint::Painter;
 use crate::state::State;
@@ -22,7 +24,8 @@ fn lay(page: &Page, width: usize) -> Vec<PageLine> {
             }
             PageLine::Strong(text) => {
                 let text = subrosa_types::text::for_terminal(text);
-                lines.extend(wrap(&text, width).into_iter().map(|range| PageLine::Strong(text[range].to_owned())));
+                // A link may take the room up to the frame: one that is broken is hard to copy.
+                lines.extend(wrap(&text, width + 2).into_iter().map(|range| PageLine::Strong(text[range].to_owned())));
             }
             PageLine::Code(_) => lines.push(line.clone()),
         }
@@ -55,7 +58,10 @@ pub fn paint(painter: &mut Painter<'_>, state: &State, page: &Page) {
     let wide = widest.max(columns(&hint) + 2).max(columns(&page.title) + 2).min(width) + 4;
     let height = lines.len().min(rows) + 2;
     let area = centred(state, u16::try_from(wide).unwrap_or(u16::MAX), u16::try_from(height).unwrap_or(u16::MAX));
-    let inside = painter.frame(area, &page.title, &hint);
+    let mut inside = painter.frame(area, &page.title, &hint);
+    if widest > usize::from(inside.width) && inside.width > 0 {
+        inside = Rect::new(inside.x - 1, inside.y, inside.width + 2, inside.height);
+    }
     let first = page.scroll.min(lines.len().saturating_sub(rows));
     for (y, line) in (inside.y..inside.bottom()).zip(lines.iter().skip(first)) {
         let part = match line {

@@ -36,6 +36,7 @@ fn empty(painter: &mut Painter<'_>, entry: &Entry, area: Rect) {
         (_, false) => "…".to_owned(),
         (Kind::Private, true) => format!("Nothing has been said yet. What you write, only {} can read.", entry.title),
         (Kind::Group, true) => "Nothing has been said here since you are a member.".to_owned(),
+        (Kind::Direct, true) => "Looking for the other side…".to_owned(),
         (Kind::Room, true) => "Entering the room…".to_owned(),
     };
     let lines = crate::text::wrap::wrap(&text, usize::from(area.width.saturating_sub(6)).max(10));

@@ -277,6 +277,7 @@ impl Stage {
     }
 
     pub fn roles(&mut self) {
+        self.press(KeyCode::Char('u'), KeyModifiers::CONTROL);
         self.enter("/roles");
         let rows = self.state.people.clone();
         self.answer(|command| match command {
@@ -288,6 +289,7 @@ impl Stage {
     }
 
     pub fn safety_number(&mut self) {
+        self.press(KeyCode::Char('u'), KeyModifiers::CONTROL);
         self.enter("/verify @bob");
         self.answer(|command| match command {
             Command::Verify { .. } => Some(Ok(Reply::SafetyNumber {

@@ -1,5 +1,6 @@
 //! `tui`: the full-screen client. Also what `up` opens at a terminal.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -88,6 +89,12 @@ impl Host for Surroundings {
 
     fn check_password(&self, password: &str, name: &Username) -> Result<(), Failure> {
         secrets::check(password, name)
+    }
+
+    fn downloads(&self) -> PathBuf {
+        let known = directories::UserDirs::new();
+        let folder = known.as_ref().and_then(|known| known.download_dir()).filter(|folder| folder.is_dir());
+        folder.map_or_else(|| PathBuf::from("."), PathBuf::from)
     }
 
     fn device_name(&self) -> String {

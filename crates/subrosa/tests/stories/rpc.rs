@@ -33,7 +33,10 @@ fn a_program_does_the_whole_main_job_from_nothing() {
     bob.ok("accept", json!({"id": invite["id"]}));
     let overview = bob.ok("overview", json!({}));
     let row = &overview["chats"][0];
-    assert_eq!((row["chat"].as_str(), row["unread"].as_u64(), row["mentions"].as_u64()), (Some("@alice"), Some(1), Some(1)));
+    assert_eq!(
+        (row["chat"].as_str(), row["unread"].as_u64(), row["mentions"].as_u64()),
+        (Some("@alice"), Some(1), Some(1))
+    );
     assert_eq!(row["preview"]["text"], "hello @bob");
     bob.ok("mark_read", json!({"messages": [came["id"]]}));
     let sent = bob.ok("send", json!({"to": "@alice", "text": "hello yourself", "wait": "delivered"}));
@@ -46,7 +49,10 @@ fn a_program_does_the_whole_main_job_from_nothing() {
     let invite = alice.event("invite");
     alice.ok("accept", json!({"id": invite["id"]}));
     alice.ok("send", json!({"to": "#garden", "text": "what a place"}));
-    assert_eq!(bob.told("event", |event| event["chat"] == "#garden" && event["event"] == "message")["text"], "what a place");
+    assert_eq!(
+        bob.told("event", |event| event["chat"] == "#garden" && event["event"] == "message")["text"],
+        "what a place"
+    );
     let members = bob.ok("group_members", json!({"group": "#garden"}));
     assert_eq!(members.as_array().map(Vec::len), Some(2));
     bob.ok("group_leave", json!({"group": "#garden"}));
@@ -110,7 +116,8 @@ fn parts_of_a_chat_searches_drafts_and_settings_are_there_with_and_without_the_s
     }
     server.kill();
     let mut program = Rpc::of(&alice);
-    let mut part = |place: Value, limit: u32| program.ok("history", json!({"chat": "@bob", "place": place, "limit": limit}));
+    let mut part =
+        |place: Value, limit: u32| program.ok("history", json!({"chat": "@bob", "place": place, "limit": limit}));
     let end = part(json!("latest"), 3);
     assert_eq!(texts(&end), ["Message number 10", "Message number 11", "Message number 12"]);
     assert_eq!((end["older"].as_bool(), end["newer"].as_bool()), (Some(true), Some(false)));
@@ -170,7 +177,10 @@ fn programs_talk_in_rooms_and_directly() {
     let heard = bob.told("room", |note| note["event"] == "message");
     assert_eq!((heard["text"].as_str(), heard["from"]["name"].as_str()), (Some("who is there?"), Some("ann")));
     assert_eq!(bob.ok("room_names", json!({"room": 1})).as_array().map(Vec::len), Some(2));
-    assert_eq!(alice.ok("room_verify", json!({"room": 1}))["words"], bob.ok("room_verify", json!({"room": 1}))["words"]);
+    assert_eq!(
+        alice.ok("room_verify", json!({"room": 1}))["words"],
+        bob.ok("room_verify", json!({"room": 1}))["words"]
+    );
     bob.ok("room_leave", json!({"room": 1}));
     alice.told("room", |note| note["event"] == "left");
     assert_eq!(bob.refused("room_say", json!({"room": 1, "text": "again"})), "no_such_room");

@@ -60,8 +60,9 @@ fn from_nothing_to_the_first_message_between_two_people() {
     bobs.enter("Hello from the other terminal");
     alices.expect("1 invitation");
     alices.keys(F4);
-    alices.expect("@bob wants to chat with you");
+    alices.expect("Enter: accept");
     alices.keys("\r");
+    alices.expect_gone("Enter: accept");
     alices.expect("Hello from the other terminal");
     alices.keys("What a fine");
     alices.keys(ALT_ENTER);
@@ -201,6 +202,39 @@ fn a_room_needs_no_account() {
     terminal.enter("/verify");
     terminal.expect("Words to compare");
     terminal.keys("\x1b");
+    terminal.expect_gone("Words to compare");
     terminal.enter("/leave");
     terminal.expect("Join a server");
+}
+
+#[test]
+fn two_people_meet_over_a_direct_link() {
+    let server = Server::start();
+    let mut waiting = Terminal::start(&server.profile("waiting"), &["tui"]);
+    waiting.expect("Wait directly");
+    waiting.keys("\x1b[B\x1b[B\x1b[B\x1b[B\r");
+    waiting.expect("Wait for somebody directly");
+    waiting.keys("\x1b[C\r\r\r");
+    waiting.expect("Your ticket");
+    let screen = waiting.screen();
+    let lines = screen.lines().map(|line| line.trim_matches(|c: char| c == '│' || c.is_whitespace()));
+    let ticket: String =
+        lines.skip_while(|line| !line.starts_with("subrosa-direct:")).take_while(|line| !line.is_empty()).collect();
+    let mut dialling = Terminal::start(&server.profile("dialling"), &["tui"]);
+    dialling.expect("Dial directly");
+    dialling.keys("\x1b[B\x1b[B\x1b[B\x1b[B\x1b[B\r");
+    dialling.expect("Meet somebody directly");
+    dialling.paste(&ticket);
+    dialling.keys("\r");
+    dialling.expect("you are linked");
+    waiting.expect("you are linked");
+    dialling.enter("hello over the link");
+    waiting.expect("hello over the link");
+    dialling.expect("✓ hello over the link");
+    waiting.enter("/verify");
+    waiting.expect("Words to compare");
+    waiting.keys("\x1b");
+    waiting.expect_gone("Words to compare");
+    dialling.enter("/leave");
+    waiting.expect("the other side left");
 }
