@@ -6,6 +6,8 @@
 //! SQLite) are built once for the program, its tests and the benchmark.
 
 mod cargo;
+mod page;
+mod pictures;
 mod steps;
 mod system;
 mod walls;
@@ -62,6 +64,10 @@ enum Task {
     },
     /// The stories, alone: the real binary, several people
     Stories,
+    /// The web page, alone: what is written, and its stories in a browser
+    Page,
+    /// Copies chosen pictures that the stories of the page drew into the documents
+    Pictures,
     /// The benchmark; what follows goes to it (`cargo xtask bench -- --quick`)
     Bench {
         /// Arguments of the benchmark
@@ -84,8 +90,9 @@ fn run(task: Task) -> Result<ExitCode> {
     let cargo = Cargo::new(workspace_root()?);
     match task {
         Task::Test { seeds, only } => {
-            // A part of the tests, so only by name.
-            let every = Step::all().into_iter().chain(only.is_some().then_some(Step::Stories));
+            // Parts of the tests, so only by name.
+            let parts = [Step::Stories, Step::Browser].into_iter().filter(|_| only.is_some());
+            let every = Step::all().into_iter().chain(parts);
             let steps = every.filter(|step| only.as_deref().is_none_or(|only| only == step.name()));
             Ok(steps::run(steps, &cargo.with_seeds(seeds, None)))
         }
@@ -93,7 +100,16 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::World { seeds, from } => Ok(steps::run([Step::Soak], &cargo.with_seeds(seeds, from))),
         Task::Soak { seeds, from } => Ok(steps::run([Step::Soak], &cargo.with_seeds(Some(seeds), from))),
         Task::Stories => Ok(steps::run([Step::Stories], &cargo)),
+        Task::Page => Ok(steps::run([Step::Page, Step::Browser], &cargo)),
+        Task::Pictures => {
+            pictures::choose(cargo.root())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Bench { arguments } => {
+            if arguments.first().is_some_and(|part| part == "page") {
+                // It starts the program that lies beside it. Selected as for the tests: see `steps`.
+                cargo.run(["build", "--release", "--workspace", "--exclude", "testkit"])?;
+            }
             let arguments = arguments.iter().map(String::as_str);
             cargo.run(["run", "--release", "--quiet", "--package", "bench", "--"].into_iter().chain(arguments))?;
             Ok(ExitCode::SUCCESS)

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::cargo::{Cargo, TestCount};
-use crate::{system, walls};
+use crate::{page, system, walls};
 
 /// What `--only` may name.
-pub const NAMES: [&str; 8] = ["system", "format", "walls", "clippy", "docs", "tests", "world", "stories"];
+pub const NAMES: [&str; 10] =
+    ["system", "format", "walls", "page", "clippy", "docs", "tests", "world", "stories", "browser"];
 
 /// One thing that must hold.
 #[derive(Clone, Copy)]
@@ -21,6 +22,8 @@ pub enum Step {
     Format,
     /// The walls between the crates, and what no source file may say.
     Walls,
+    /// The web page as it is written: the code of others in it, its texts in each language, its types.
+    Page,
     /// Clippy over every target, warnings denied: with the planted bugs that testkit compiles in, and without.
     Clippy,
     /// The documentation builds without a warning.
@@ -34,12 +37,14 @@ pub enum Step {
     Soak,
     /// The stories alone, and the README's tour.
     Stories,
+    /// The stories of the web page alone, in a browser.
+    Browser,
 }
 
 impl Step {
-    /// The steps of `cargo xtask test`. [`Step::Stories`] is a part of [`Step::Tests`].
-    pub const fn all() -> [Self; 7] {
-        [Self::System, Self::Format, Self::Walls, Self::Clippy, Self::Docs, Self::Tests, Self::World]
+    /// The steps of `cargo xtask test`. [`Step::Stories`] and [`Step::Browser`] are parts of [`Step::Tests`].
+    pub const fn all() -> [Self; 8] {
+        [Self::System, Self::Format, Self::Walls, Self::Page, Self::Clippy, Self::Docs, Self::Tests, Self::World]
     }
 
     /// The name that `--only` takes.
@@ -48,12 +53,14 @@ impl Step {
             Self::System => "system",
             Self::Format => "format",
             Self::Walls => "walls",
+            Self::Page => "page",
             Self::Clippy => "clippy",
             Self::Docs => "docs",
             Self::Tests => "tests",
             Self::World => "world",
             Self::Soak => "soak",
             Self::Stories => "stories",
+            Self::Browser => "browser",
         }
     }
 
@@ -65,6 +72,7 @@ impl Step {
             Self::System => system::ensure(),
             Self::Format => cargo.run(["fmt", "--all", "--check"]).map(silent),
             Self::Walls => walls::check(cargo.root()),
+            Self::Page => page::check(cargo.root()),
             Self::Clippy => {
                 let clippy = |packages: &[&'static str]| {
                     let (first, last) = (["clippy", "--release", "--all-targets", "--quiet"], ["--", "-D", "warnings"]);
@@ -91,6 +99,10 @@ impl Step {
                 cargo.run(examples)?;
                 let stories = ["--test", "stories", "--test", "readme"];
                 cargo.run_tests(packages.into_iter().chain(stories)).map(noted)
+            }
+            Self::Browser => {
+                let packages = ["test", "--release", "--workspace", "--exclude", "testkit", "--test", "page"];
+                cargo.run_tests(packages).map(noted)
             }
         }
     }

@@ -1,9 +1,9 @@
 //! What the build needs from the system: a C compiler, and perl and make for the vendored OpenSSL of SQLCipher; bash
-//! for the test that types the README's tour; rustfmt and clippy; on Linux, iproute2 and nftables for the laboratory of
-//! address translators.
+//! for the test that types the README's tour; python3 for the bot among the examples; rustfmt and clippy. And what only some tests need: on Linux, iproute2 and
+//! nftables for the laboratory of address translators; Chromium and fonts for the page; node and npm for its types.
 //!
 //! What is missing is installed when that is possible without asking anybody (apt-get and root; rustup for the
-//! toolchain's parts). Else one sentence says what to install.
+//! toolchain's parts). Else one sentence says what to install. Tests whose needs stay missing say so and check nothing.
 
 use std::process::{Command, Stdio};
 
@@ -16,15 +16,66 @@ struct Need {
     package: &'static str,
 }
 
-/// What only the tests of direct links behind address translators need: the program, how it says that it is there, and
-/// its package. Where they are missing, those tests say so and do nothing.
-const LABORATORY: [(&str, &str, &str); 2] = [("ip", "-V", "iproute2"), ("nft", "--version", "nftables")];
+/// What only a part of the tests needs.
+struct Part {
+    /// What is left out without it.
+    tests: &'static str,
+    /// What a system must have: how to see that it is there, and the package that brings it.
+    needs: &'static [(Sign, &'static str)],
+}
 
-const NEEDS: [Need; 4] = [
+/// How something shows that it is there.
+#[derive(Clone, Copy)]
+enum Sign {
+    /// One of these programs starts with this argument.
+    Program(&'static [&'static str], &'static str),
+    /// Fontconfig knows a font for this language.
+    Font(&'static str),
+}
+
+impl Sign {
+    fn is_there(self) -> bool {
+        match self {
+            Self::Program(names, argument) => names.iter().any(|name| starts_with(name, &[argument])),
+            Self::Font(language) => {
+                let fonts = Command::new("fc-list").arg(format!(":lang={language}")).stdin(Stdio::null()).output();
+                fonts.is_ok_and(|fonts| !fonts.stdout.trim_ascii().is_empty())
+            }
+        }
+    }
+}
+
+/// Network namespaces exist on Linux alone.
+const LABORATORY: Part = Part {
+    tests: "tests behind address translators",
+    needs: &[(Sign::Program(&["ip"], "-V"), "iproute2"), (Sign::Program(&["nft"], "--version"), "nftables")],
+};
+
+/// Pictures of the page need letters of both its languages, and colours for what people put between them.
+const PAGE: Part = Part {
+    tests: "the stories of the web page in a browser, and its pictures",
+    needs: &[
+        (
+            Sign::Program(&["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"], "--version"),
+            "chromium",
+        ),
+        (Sign::Program(&["fc-list"], "--version"), "fontconfig"),
+        (Sign::Font("fa"), "fonts-noto-core"),
+        (Sign::Font("und-zsye"), "fonts-noto-color-emoji"),
+    ],
+};
+
+const TYPES: Part = Part {
+    tests: "the types and texts of the web page",
+    needs: &[(Sign::Program(&["node"], "--version"), "nodejs"), (Sign::Program(&["npm"], "--version"), "npm")],
+};
+
+const NEEDS: [Need; 5] = [
     Need { programs: &["cc", "gcc", "clang"], package: "build-essential" },
     Need { programs: &["make", "gmake"], package: "make" },
     Need { programs: &["perl"], package: "perl" },
     Need { programs: &["bash"], package: "bash" },
+    Need { programs: &["python3"], package: "python3" },
 ];
 
 /// Parts of the toolchain: cargo's subcommand and rustup's component.
@@ -45,13 +96,17 @@ pub fn ensure() -> Result<String> {
         }
         installed.extend(missing);
     }
-    let missing = missing_of_laboratory();
-    if !missing.is_empty() {
+    let laboratory = cfg!(target_os = "linux").then_some(LABORATORY);
+    for part in laboratory.into_iter().chain([PAGE, TYPES]) {
+        let missing = missing_of(&part);
+        if missing.is_empty() {
+            continue;
+        }
         if starts("apt-get") && is_root() {
             install_packages(&missing)?;
             installed.extend(missing);
         } else {
-            println!("    tests behind address translators will be skipped: they need root and {}", missing.join(", "));
+            println!("    SKIPPED will be {}: they need {} (and root, to install it)", part.tests, missing.join(", "));
         }
     }
     for (subcommand, component) in COMPONENTS {
@@ -66,10 +121,13 @@ pub fn ensure() -> Result<String> {
     Ok(if installed.is_empty() { String::new() } else { format!("installed {}", installed.join(", ")) })
 }
 
-fn missing_of_laboratory() -> Vec<&'static str> {
-    let lacks = |(program, flag, _): &&(&str, &str, &str)| !starts_with(program, &[flag]);
-    // Network namespaces exist on Linux alone.
-    if cfg!(target_os = "linux") { LABORATORY.iter().filter(lacks).map(|need| need.2).collect() } else { Vec::new() }
+/// Whether the types and texts of the page can be checked here.
+pub fn checks_types() -> bool {
+    missing_of(&TYPES).is_empty()
+}
+
+fn missing_of(part: &Part) -> Vec<&'static str> {
+    part.needs.iter().filter(|(sign, _)| !sign.is_there()).map(|(_, package)| *package).collect()
 }
 
 fn missing_packages(needs: &[Need], present: impl Fn(&str) -> bool) -> Vec<&'static str> {

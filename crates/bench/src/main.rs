@@ -12,6 +12,7 @@ mod dialect;
 mod floor;
 mod machine;
 mod nat;
+mod page;
 mod process;
 mod protobuf;
 mod relay;
@@ -22,6 +23,7 @@ mod service;
 mod socket;
 mod suite;
 mod traffic;
+mod tui;
 mod websocket;
 
 use std::path::PathBuf;
@@ -63,8 +65,12 @@ enum Role {
     },
     /// Direct links behind address translators, in network namespaces (needs root, ip and nft)
     Nat(nat::Arguments),
+    /// Frames of the full-screen client in a chat of 100,000 messages, and its start
+    Tui,
     /// Idle clients of a relay: memory, and whether they are held
     Relay(relay::Arguments),
+    /// The web page in a browser, in a chat of 100,000 messages (needs Chromium)
+    Page(page::Arguments),
     /// The relay under measurement, until standard input ends
     #[command(hide = true)]
     ServeRelay {
@@ -96,10 +102,12 @@ fn main() -> Result<ExitCode> {
         Some(Role::ServeFloor) => floor::run()?,
         Some(Role::ServeSubrosa { folder }) => serve::run(&folder)?,
         Some(Role::Nat(arguments)) => return nat::run(&arguments),
+        Some(Role::Tui) => return tui::run(),
         Some(Role::Relay(arguments)) => {
             let folder = scratch_folder()?;
             one_thread()?.block_on(relay::run(&arguments, folder.path()))?;
         }
+        Some(Role::Page(arguments)) => page::run(&arguments, scratch_folder()?.path())?,
         Some(Role::ServeRelay { folder }) => one_thread()?.block_on(relay::serve(folder))?,
         Some(Role::NatRelay { folder }) => one_thread()?.block_on(nat::run_relay(folder))?,
         Some(Role::NatRouter { listen, outer }) => nat::run_router(listen, outer)?,

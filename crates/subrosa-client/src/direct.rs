@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use subrosa_direct::{
-    Chat, ChatError, Communicator, CommunicatorError, Encryption, Encryptor, Interactor, Invitation, Pairing, RelayLink,
-    Ticket, Unseen, Way, encryptor, quic, tcp,
+    Chat, ChatError, Communicator, CommunicatorError, Encryption, Encryptor, Interactor, Invitation, Pairing,
+    RelayLink, Ticket, Unseen, Way, encryptor, quic, tcp,
 };
 use subrosa_engine::api::{Failure, FailureCode};
 use subrosa_net::direct::quic::Endpoint;
@@ -97,7 +97,12 @@ impl std::fmt::Debug for Prepared {
 
 impl Prepared {
     /// The chat over these ends. Files that are offered go to `folder`, unasked if so wanted.
-    pub fn chat<I: Interactor>(self, interactor: I, folder: PathBuf, unasked: bool) -> Chat<Box<dyn Communicator>, Box<dyn Encryptor>, I> {
+    pub fn chat<I: Interactor>(
+        self,
+        interactor: I,
+        folder: PathBuf,
+        unasked: bool,
+    ) -> Chat<Box<dyn Communicator>, Box<dyn Encryptor>, I> {
         let encryptor: Box<dyn Encryptor> = encryptor::danger_any(self.encryption);
         Chat::new(self.communicator, encryptor, interactor).pairing(self.pairing).files(folder, unasked)
     }

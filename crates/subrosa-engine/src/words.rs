@@ -57,7 +57,7 @@ pub fn refusal(refusal: &Refusal) -> Failure {
         ErrorCode::StaleOrder => (
             Policy,
             "stale_order",
-            "a role changed in the meantime, so nothing was done; look at 'role list' and try again".into(),
+            "a role, or your devices, changed in the meantime, so nothing was done; look again and try again".into(),
         ),
         ErrorCode::NoSuchDevice => (Usage, "no_such_device", "there is no such device; 'devices' lists them".into()),
         ErrorCode::NoHandOver => (Usage, "no_hand_over", "the super admin role is not being offered to you".into()),

@@ -541,7 +541,9 @@ export type Told = ({
   event: "offline";
   /** Why, for people: half a sentence, as "the server was stopped". */
   reason: string;
-} | MessageRow | {
+} | MessageRow & {
+  event: "message";
+} | {
   /** The chat. */
   chat: string;
   /** Which conversation. */
@@ -549,7 +551,9 @@ export type Told = ({
   event: "delivered";
   /** The message. */
   id: MessageId;
-} | InviteRow | {
+} | InviteRow & {
+  event: "invite";
+} | {
   /** The chat. */
   chat: string;
   event: "joined";

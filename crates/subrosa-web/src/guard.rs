@@ -11,7 +11,8 @@ const TOKEN: &str = "token.";
 
 /// Whether a request was sent to this server by its own name.
 pub fn is_ours(headers: &HeaderMap, port: u16) -> bool {
-    one(headers, header::HOST).is_some_and(|host| ["127.0.0.1", "localhost"].iter().any(|us| host == format!("{us}:{port}")))
+    one(headers, header::HOST)
+        .is_some_and(|host| ["127.0.0.1", "localhost"].iter().any(|us| host == format!("{us}:{port}")))
 }
 
 /// Whether a request for the WebSocket comes from this server's page, or from no page at all.

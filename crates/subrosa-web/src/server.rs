@@ -124,9 +124,7 @@ async fn only_to_us(State(shared): State<Shared>, request: Request, next: Next) 
 
 async fn file(request: Request) -> Response<Body> {
     match *request.method() {
-        Method::GET | Method::HEAD => {
-            files::answer(request.uri().path(), request.headers().get(header::IF_NONE_MATCH))
-        }
+        Method::GET | Method::HEAD => files::answer(request.uri().path(), request.headers().get(header::IF_NONE_MATCH)),
         _ => files::plain(StatusCode::METHOD_NOT_ALLOWED, "files can only be read"),
     }
 }
@@ -137,7 +135,10 @@ async fn upgrade(State(shared): State<Shared>, request: Request) -> Response<Bod
         return files::plain(StatusCode::FORBIDDEN, "another page may not speak for the person at this machine");
     }
     if !guard::has_token(headers, &shared.token) {
-        return files::plain(StatusCode::FORBIDDEN, "the token is missing or not the right one: open the printed link again");
+        return files::plain(
+            StatusCode::FORBIDDEN,
+            "the token is missing or not the right one: open the printed link again",
+        );
     }
     let Ok(place) = shared.places.clone().try_acquire_owned() else {
         return files::plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections; close a tab");
@@ -146,12 +147,8 @@ async fn upgrade(State(shared): State<Shared>, request: Request) -> Response<Bod
         Ok(upgrade) => upgrade,
         Err(refusal) => return axum::extract::ws::rejection::WebSocketUpgradeRejection::into_response(refusal),
     };
-    upgrade
-        .protocols([guard::PROTOCOL])
-        .max_message_size(LINE)
-        .max_frame_size(LINE)
-        .on_upgrade(async move |socket| {
-            rpc::serve(socket, shared.door, shared.leaving).await;
-            drop(place);
-        })
+    upgrade.protocols([guard::PROTOCOL]).max_message_size(LINE).max_frame_size(LINE).on_upgrade(async move |socket| {
+        rpc::serve(socket, shared.door, shared.leaving).await;
+        drop(place);
+    })
 }

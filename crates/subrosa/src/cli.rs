@@ -8,7 +8,7 @@ use subrosa_client::api::Failure;
 
 use crate::commands::{
     account, chat, devices, direct, export, group, invite_link, invites, read, relay, role, room, rpc, send, serve,
-    up, verify, web,
+    tui, up, verify, web,
 };
 
 /// Private and group chat that you host yourself, end-to-end encrypted.
@@ -101,6 +101,8 @@ pub enum Command {
     Direct(direct::Command),
     /// Enter a room: no account is needed where the server allows guests
     Room(room::Arguments),
+    /// Chat in the whole terminal: lists, several lines, search, mouse
+    Tui(tui::Arguments),
     /// Open the page in your browser; it is served by this program, to this machine only
     Web(web::Arguments),
     /// Speak JSON-RPC on standard input and output, for programs
@@ -179,6 +181,8 @@ mod tests {
             "chat",
             "chat @bob",
             "doctor",
+            "tui",
+            "tui --passphrase",
             "web",
             "web --port 8000 --no-open",
             "rpc",

@@ -70,7 +70,8 @@ impl HomeServer {
         };
         if link.is_none() {
             let file = self.link_file();
-            replace_private(&file, format!("{}\n", server.link()).as_bytes()).map_err(|error| unusable(&file, &error))?;
+            replace_private(&file, format!("{}\n", server.link()).as_bytes())
+                .map_err(|error| unusable(&file, &error))?;
         }
         *running = Some(server);
         Ok(true)
@@ -119,7 +120,8 @@ impl OwnServer for HomeServer {
     fn start(&self) -> BoxFuture<'_, Result<String, Failure>> {
         async {
             self.start_here().await?;
-            let link = self.link()?.ok_or_else(|| Failure::usage("no_server", "the server has no link yet; try again"))?;
+            let link =
+                self.link()?.ok_or_else(|| Failure::usage("no_server", "the server has no link yet; try again"))?;
             Ok(link.to_string())
         }
         .boxed()

@@ -439,6 +439,7 @@ mod tests {
             verified: false,
             unread: true,
             pending: false,
+            delivered: false,
         }
     }
 

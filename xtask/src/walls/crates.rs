@@ -11,7 +11,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 ///
 /// What the table guards: the server cannot link the engine, so it cannot hold what decrypts; the crates from `types` to
 /// `engine` cannot open a socket; interactors reach everything through the client.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("subrosa-types", &[]),
     ("subrosa-wire", &["subrosa-types"]),
     ("subrosa-crypto", &["subrosa-types", "subrosa-wire"]),
@@ -32,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
         ],
     ),
     ("subrosa-server", &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls"]),
+    ("subrosa-tui", &["subrosa-types", "subrosa-wire", "subrosa-client"]),
     (
         "subrosa",
         &[
@@ -43,8 +44,11 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "subrosa-direct",
             "subrosa-client",
             "subrosa-server",
+            "subrosa-web",
+            "subrosa-tui",
         ],
     ),
+    ("subrosa-web", &["subrosa-client"]),
     (
         "testkit",
         &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls", "subrosa-engine", "subrosa-server"],
@@ -58,9 +62,13 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "subrosa-mls",
             "subrosa-engine",
             "subrosa-net",
+            "subrosa-client",
             "subrosa-server",
+            "subrosa-tui",
+            "browser",
         ],
     ),
+    ("browser", &[]),
     ("xtask", &[]),
     ("fuzz", &["subrosa-types", "subrosa-wire", "subrosa-crypto", "subrosa-mls"]),
 ];

@@ -40,7 +40,8 @@ impl Directs {
         let prepared = prepare(options, Allowed { danger_no_encryption: false, open_port }).await?;
         self.last += 1;
         let direct = self.last;
-        let mut first: Vec<DirectEvent> = prepared.notes.iter().map(|text| DirectEvent::Note { text: text.clone() }).collect();
+        let mut first: Vec<DirectEvent> =
+            prepared.notes.iter().map(|text| DirectEvent::Note { text: text.clone() }).collect();
         if let Some(ticket) = &prepared.ticket {
             first.insert(0, DirectEvent::Ticket { ticket: ticket.clone() });
         }
@@ -97,11 +98,9 @@ pub fn options(request: &Own) -> Result<DirectOptions, Failure> {
             listen: None,
             ticket_only: *ticket_only,
         }),
-        Own::DirectDial { ticket, encryption, .. } => Ok(DirectOptions::Dial {
-            to: ticket.trim().to_owned(),
-            transport: None,
-            encryption: chosen(encryption)?,
-        }),
+        Own::DirectDial { ticket, encryption, .. } => {
+            Ok(DirectOptions::Dial { to: ticket.trim().to_owned(), transport: None, encryption: chosen(encryption)? })
+        }
         _ => Err(Failure::usage("no_such_wish", "this begins no direct chat")),
     }
 }
@@ -149,7 +148,9 @@ fn told(event: Event) -> DirectEvent {
         }
         Event::Retrying { cause, after_ms } => DirectEvent::Retrying { message: cause, after_ms },
         Event::TurnedAway(error) => DirectEvent::TurnedAway { message: error.to_string() },
-        Event::Message { number, text, sent_at, path } => DirectEvent::Message { number, text, sent_at, via: via(path) },
+        Event::Message { number, text, sent_at, path } => {
+            DirectEvent::Message { number, text, sent_at, via: via(path) }
+        }
         Event::Delivered { number } => DirectEvent::Delivered { number },
         Event::NotDone { code, message } => DirectEvent::Error { code: code.to_owned(), message },
         Event::FileOffered(FileFacts { number, direction, name, size }) => {

@@ -33,8 +33,8 @@ mod session;
 pub use door::{Door, OwnServer, machine_name};
 pub use line::{LineError, Lines};
 pub use own::{
-    DirectEvent, DirectNote, DirectOpened, Entered, GuestRow, Hello, Opened, Own, OwnReply, ProfileState, QrCode, RoomNote,
-    RoomTold, Said, Subscribed, TransportWord, Words,
+    DirectEvent, DirectNote, DirectOpened, Entered, GuestRow, Hello, Opened, Own, OwnReply, ProfileState, QrCode,
+    RoomNote, RoomTold, Said, Subscribed, TransportWord, Words,
 };
 pub use session::{Backend, IN_FLIGHT, Session};
 

@@ -68,8 +68,7 @@ impl Rooms {
         };
         self.last += 1;
         let number = self.last;
-        let entered =
-            Entered { room: number, name: room.to_string(), server: server.to_string(), new_server };
+        let entered = Entered { room: number, name: room.to_string(), server: server.to_string(), new_server };
         let (handle, notices) = Room::enter(RoomOptions { server, room, name });
         self.rooms.insert(number, handle);
         tokio::spawn(tell(number, notices, lines.clone()));
@@ -137,7 +136,8 @@ async fn place(door: &Door, server: Option<&str>, port: Option<u16>) -> Result<(
             if port.is_some() {
                 return Err(Failure::usage("port_twice", "the server's link names the port; leave the port out"));
             }
-            let link = text.parse().map_err(|why: subrosa_wire::LinkError| Failure::usage("server_link", why.to_string()))?;
+            let link =
+                text.parse().map_err(|why: subrosa_wire::LinkError| Failure::usage("server_link", why.to_string()))?;
             return Ok((link, false));
         }
         Some(host) => host,
@@ -173,9 +173,7 @@ fn note(notice: Notice) -> RoomNote {
         }
         Notice::Event(RoomEvent::Joined { guest: who, at, .. }) => RoomNote::Joined { guest: guest(&who), at },
         Notice::Event(RoomEvent::Left { guest: who, at, .. }) => RoomNote::Left { guest: guest(&who), at },
-        Notice::Event(RoomEvent::Message { from, text, at, .. }) => {
-            RoomNote::Message { from: guest(&from), text, at }
-        }
+        Notice::Event(RoomEvent::Message { from, text, at, .. }) => RoomNote::Message { from: guest(&from), text, at },
         Notice::Event(RoomEvent::Sent { number, at, .. }) => RoomNote::Sent { number, at },
         Notice::Event(RoomEvent::Refused { number, failure }) => RoomNote::Refused { number, failure },
         Notice::Event(RoomEvent::Dropped { total }) => RoomNote::Dropped { total },

@@ -12,9 +12,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use subrosa_engine::api::{Command, Reply, Told};
 
+use super::VERSION;
 use super::methods::ENGINE;
 use super::own::{DirectNote, OWN, Own, OwnReply, RoomTold};
-use super::VERSION;
 
 /// A method with its schemas.
 struct Method {
@@ -64,7 +64,11 @@ fn named<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 }
 
 /// The variants of an enum that serialises as a tag and a content: what each is for, and the schema of its content.
-fn variants<T: JsonSchema>(generator: &mut SchemaGenerator, tag: &str, content: &str) -> BTreeMap<String, (String, Option<Value>)> {
+fn variants<T: JsonSchema>(
+    generator: &mut SchemaGenerator,
+    tag: &str,
+    content: &str,
+) -> BTreeMap<String, (String, Option<Value>)> {
     let whole = generator.root_schema_for::<T>().to_value();
     let of = |key: &str| whole[key].as_array().cloned().unwrap_or_default();
     of("oneOf")
@@ -177,7 +181,11 @@ mod tests {
             std::fs::write(&path, made).unwrap();
         }
         let there = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(there == made, "{} is stale: run the tests with UPDATE_GOLDEN=1 and look at what changed", path.display());
+        assert!(
+            there == made,
+            "{} is stale: run the tests with UPDATE_GOLDEN=1 and look at what changed",
+            path.display()
+        );
     }
 
     #[test]

@@ -14,9 +14,7 @@ use zeroize::Zeroizing;
 use super::direct::{Directs, options};
 use super::door::{Door, machine_name};
 use super::line::LineError;
-use super::message::{
-    Request, answer_line, event_line, missed_line, own_answer_line, parse_request, welcome_line,
-};
+use super::message::{Request, answer_line, event_line, missed_line, own_answer_line, parse_request, welcome_line};
 use super::own::{Hello, Opened, Own, OwnReply, ProfileState, Subscribed};
 use super::rooms::Rooms;
 use super::{VERSION, methods, qr};
@@ -53,6 +51,7 @@ pub struct Session {
     under_way: JoinSet<(Value, &'static str, Answer)>,
     rooms: Rooms,
     directs: Directs,
+    answers_all: bool,
 }
 
 /// What a subscriber is told.
@@ -96,7 +95,16 @@ impl Session {
             under_way: JoinSet::new(),
             rooms: Rooms::default(),
             directs: Directs::default(),
+            answers_all: false,
         }
+    }
+
+    /// What was asked is answered even when the requests have ended: a program may write them all and close its side. Without
+    /// this, the end of requests means that nobody is there any more, and what is under way is given up.
+    #[must_use]
+    pub const fn answering_all(mut self) -> Self {
+        self.answers_all = true;
+        self
     }
 
     /// Serves requests until they end, or until the process is leaving and what was under way is answered.
@@ -126,7 +134,7 @@ impl Session {
                 Next::Answered(Some((id, tag, answer))) => self.say(answer_line(&id, tag, &answer)).await,
                 Next::Answered(None) => Ok(()),
                 Next::Noticed(notice) => self.noticed(notice).await,
-                // What was asked is answered still: a program may write its requests and close its side.
+                Next::Asked(None) if !self.answers_all => return,
                 Next::Asked(None) => {
                     ended = true;
                     Ok(())

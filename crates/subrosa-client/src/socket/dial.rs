@@ -219,7 +219,8 @@ impl Shared {
             Incoming::Missed => tell(&state, Notice::Missed),
             Incoming::Answer(id, answer) => {
                 if let Some(Waiting { answer: waits, tag }) = state.waiting.remove(&id) {
-                    let reply = answer.and_then(|result| if tag == SUBSCRIBED { Ok(Reply::Done) } else { reply_of(tag, result) });
+                    let reply = answer
+                        .and_then(|result| if tag == SUBSCRIBED { Ok(Reply::Done) } else { reply_of(tag, result) });
                     let _gone_in_between = waits.send(reply);
                 }
             }

@@ -13,7 +13,7 @@ pub use command::{Command, HISTORY, Place, SETTING_NAME, SETTING_VALUE, SETTINGS
 pub use event::{Event, Told};
 pub use failure::{Failure, FailureCode};
 pub use reply::{
-    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, Found, History, InviteKind, InviteLinkRow, InviteRow, KeyOwner, KeyRow,
-    MemberRow, MessageRow, Overview, PastEvents, Preview, Reply, RoleLogRow, RoleRow, SendState, SentRow, Status, Via,
-    WhoAmI,
+    ChangedKeyRow, ChatKind, ChatRow, DeviceRow, Found, History, InviteKind, InviteLinkRow, InviteRow, KeyOwner,
+    KeyRow, MemberRow, MessageRow, Overview, PastEvents, Preview, Reply, RoleLogRow, RoleRow, SendState, SentRow,
+    Status, Via, WhoAmI,
 };

@@ -143,7 +143,8 @@ impl Engine {
 
     pub(super) fn set_setting(&self, name: &str, value: Option<&str>) -> Outcome<Result<Reply, Failure>> {
         let known = faces::settings(&self.connection)?;
-        let fits = !name.is_empty() && name.len() <= SETTING_NAME && value.is_none_or(|value| value.len() <= SETTING_VALUE);
+        let fits =
+            !name.is_empty() && name.len() <= SETTING_NAME && value.is_none_or(|value| value.len() <= SETTING_VALUE);
         if !fits || (known.len() >= SETTINGS && value.is_some() && !known.contains_key(name)) {
             let message = format!(
                 "a setting has a name of at most {SETTING_NAME} bytes and a value of at most {SETTING_VALUE}, and there are \
@@ -242,7 +243,12 @@ fn tail(store: &rusqlite::Connection, conversation: ConversationId, limit: u32) 
 }
 
 /// Newest first: what stands before a spot, in the outbox and in the log.
-fn earlier(store: &rusqlite::Connection, conversation: ConversationId, spot: Spot, limit: u32) -> Outcome<Vec<StoredMessage>> {
+fn earlier(
+    store: &rusqlite::Connection,
+    conversation: ConversationId,
+    spot: Spot,
+    limit: u32,
+) -> Outcome<Vec<StoredMessage>> {
     let mut found: Vec<StoredMessage> = history::waiting(store, conversation)?
         .into_iter()
         .filter(|(place, _)| *place < spot)
@@ -258,7 +264,13 @@ fn earlier(store: &rusqlite::Connection, conversation: ConversationId, spot: Spo
 }
 
 /// `older` messages before the spot, newest first; and those from the spot on, oldest first.
-fn around(store: &rusqlite::Connection, conversation: ConversationId, spot: Spot, older: u32, limit: u32) -> Outcome<Page> {
+fn around(
+    store: &rusqlite::Connection,
+    conversation: ConversationId,
+    spot: Spot,
+    older: u32,
+    limit: u32,
+) -> Outcome<Page> {
     Ok((
         earlier(store, conversation, spot, older + 1)?,
         history::after(store, conversation, spot, true, limit - older + 1)?,

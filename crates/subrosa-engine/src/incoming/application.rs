@@ -57,9 +57,11 @@ impl Engine {
             return Ok(Taken::Next);
         }
         let mention = !own
-            && self.profile.as_ref().zip(content.text.as_deref()).is_some_and(|(profile, text)| {
-                crate::commands::mentions(text, profile.username.as_str())
-            });
+            && self
+                .profile
+                .as_ref()
+                .zip(content.text.as_deref())
+                .is_some_and(|(profile, text)| crate::commands::mentions(text, profile.username.as_str()));
         let stored = StoredMessage {
             id: content.id,
             conversation: row.id,

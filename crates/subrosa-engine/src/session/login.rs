@@ -4,8 +4,10 @@
 //! 2. On a profile that is enrolled already that is all: the device goes on with its own key.
 //! 3. Otherwise the account key comes out of the vault, the directory entry is verified against it, a device is made and its
 //!    link appended to the account's device list: `EnrolDevice` → `LoggedIn`.
+//!    When another device of the account was faster (`STALE_ORDER`): `Lookup` of the own account, and 3 again.
 //! 4. With `danger_reset_key` the account starts over with a new key: `ResetAccount` → `LoggedIn`.
 
+use prost::Message as _;
 use subrosa_crypto::password::{Binding, ExportKey, Login, Password, PasswordError};
 use subrosa_crypto::{Account, DeviceList, SigningKey, account, device, vault};
 use subrosa_types::{DeviceName, Timestamp, Username};
@@ -17,8 +19,12 @@ use super::{Purpose, State};
 use crate::api::{Failure, FailureCode};
 use crate::engine::{CommandId, Engine};
 use crate::fault::{Fault, Outcome};
+use crate::requests::Pending;
 use crate::store::profile::Profile;
 use crate::words;
+
+/// How often a login looks again because another device of the account was faster: more than there can be devices.
+const OVERTAKEN: u32 = 16;
 
 /// A password login under way.
 pub struct LogIn {
@@ -33,6 +39,10 @@ pub struct LogIn {
     request: Vec<u8>,
     export_key: Option<ExportKey>,
     made: Option<Box<Profile>>,
+    /// What enrols the device, but for the entry of the device list.
+    enrol: Option<proto::EnrolDevice>,
+    /// How often another device was faster.
+    overtaken: u32,
 }
 
 /// What a person said for a login, checked.
@@ -77,6 +87,8 @@ impl Engine {
             request,
             export_key: None,
             made: None,
+            enrol: None,
+            overtaken: 0,
         };
         if self.take_session(Purpose::LogIn(Box::new(login)), now) { Ok(()) } else { Err(busy()) }
     }
@@ -108,6 +120,13 @@ impl Engine {
                 Ok(())
             }
             answer::Body::PasswordFinish(answer) => match self.enrol(&mut login, &answer, now)? {
+                Ok(request) => {
+                    self.go_on(Purpose::LogIn(login), request);
+                    Ok(())
+                }
+                Err(failure) => self.give_up(login.command, failure, now),
+            },
+            answer::Body::DirectoryEntry(own) => match self.enrol_again(&mut login, &own, now)? {
                 Ok(request) => {
                     self.go_on(Purpose::LogIn(login), request);
                     Ok(())
@@ -176,11 +195,48 @@ impl Engine {
             device_key: made.key,
             certificate: device::credential(&made.certificate),
         }));
-        Ok(Ok(client_frame::Request::EnrolDevice(proto::EnrolDevice {
+        let enrol = proto::EnrolDevice {
             device_list_entry: Some(entry),
             key_packages: made.key_packages,
             last_resort: made.last_resort,
-        })))
+        };
+        login.enrol = Some(enrol.clone());
+        Ok(Ok(client_frame::Request::EnrolDevice(enrol)))
+    }
+
+    /// Another device of the account was faster: its list has changed since it was looked at. Returns whether it is looked at
+    /// again.
+    pub(super) fn overtaken(&mut self) -> bool {
+        let Purpose::LogIn(login) = &mut self.session.purpose else { return false };
+        let Some(account) = login.enrol.as_ref().and(login.made.as_ref()).map(|made| made.account) else { return false };
+        login.overtaken += 1;
+        if login.overtaken > OVERTAKEN {
+            return false;
+        }
+        let lookup = proto::Lookup { by: Some(proto::lookup::By::AccountId(account.to_vec())) };
+        self.request(client_frame::Request::Lookup(lookup), Pending::Session);
+        true
+    }
+
+    /// The same device, at the end of the list as it is now.
+    fn enrol_again(
+        &mut self,
+        login: &mut LogIn,
+        own: &proto::DirectoryEntry,
+        now: Timestamp,
+    ) -> Outcome<Result<client_frame::Request, Failure>> {
+        let (Some(made), Some(enrol)) = (&login.made, &mut login.enrol) else {
+            return Err(Fault::Protocol("an account that was not asked for"));
+        };
+        let own = match account::verify_directory_entry(own, &made.server_key) {
+            Ok(own) if own.id == made.account && own.key == made.account_key.public() => own,
+            Ok(_) | Err(_) => return Ok(Err(words::bad_attestation("this account"))),
+        };
+        let Ok(certificate) = proto::Signed::decode(made.certificate.as_slice()) else {
+            return Err(Fault::Protocol("a certificate that does not decode"));
+        };
+        enrol.device_list_entry = Some(own.devices.next_add(certificate, now, &made.account_key));
+        Ok(Ok(client_frame::Request::EnrolDevice(enrol.clone())))
     }
 
     fn reset_account(

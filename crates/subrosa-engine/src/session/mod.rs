@@ -289,6 +289,9 @@ impl Engine {
                 if refusal.code == proto::ErrorCode::DeviceRevoked && matches!(self.session.purpose, Purpose::Device) {
                     return self.device_ended("this device was removed from the account", now);
                 }
+                if refusal.code == proto::ErrorCode::StaleOrder && self.overtaken() {
+                    return Ok(());
+                }
                 self.refuse_session(&words::refusal(&refusal), now);
                 Ok(())
             }

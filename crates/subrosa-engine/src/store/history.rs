@@ -47,7 +47,12 @@ pub fn first_unread(connection: &Connection, conversation: ConversationId) -> Re
 }
 
 /// At most `limit` messages of the log before `spot`, newest first.
-pub fn before(connection: &Connection, conversation: ConversationId, spot: Spot, limit: u32) -> Result<Vec<StoredMessage>> {
+pub fn before(
+    connection: &Connection,
+    conversation: ConversationId,
+    spot: Spot,
+    limit: u32,
+) -> Result<Vec<StoredMessage>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM messages WHERE conversation = ?1 AND sequence IS NOT NULL AND sequence <= ?2
            AND (sequence, local) < (?2, ?3)

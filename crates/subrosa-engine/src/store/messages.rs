@@ -37,8 +37,7 @@ pub struct StoredMessage {
     pub delivered: bool,
 }
 
-pub(super) const COLUMNS: &str =
-    "id, conversation, sender, device, content, sent_at, received_at, sequence, unread, via, hidden, mention, delivered";
+pub(super) const COLUMNS: &str = "id, conversation, sender, device, content, sent_at, received_at, sequence, unread, via, hidden, mention, delivered";
 
 pub(super) struct Raw([Vec<u8>; 5], i64, i64, Option<u64>, bool, u8, [bool; 3]);
 
@@ -266,7 +265,12 @@ pub fn latest(connection: &Connection, conversation: ConversationId) -> Result<O
 }
 
 /// An own message of this conversation has arrived at the other side; `false` if there is none, or that was known.
-pub fn delivered(connection: &Connection, conversation: ConversationId, own: AccountId, message: MessageId) -> Result<bool> {
+pub fn delivered(
+    connection: &Connection,
+    conversation: ConversationId,
+    own: AccountId,
+    message: MessageId,
+) -> Result<bool> {
     let rows = connection
         .prepare_cached(
             "UPDATE messages SET delivered = 1 WHERE conversation = ?1 AND sender = ?2 AND id = ?3 AND delivered = 0",

@@ -141,6 +141,7 @@ fn handle(turn: &mut Turn<'_>, frame: &ClientFrame) -> Handled {
         Body::PasswordStart(request) => on::password::start(turn, request),
         Body::PasswordFinish(request) => on::password::finish(turn, request),
         Body::EnrolDevice(request) => on::enrol::handle(turn, request),
+        Body::Lookup(request) if matches!(turn.stage()?, Stage::Proved(..)) => on::enrol::look_again(turn, request),
         Body::ResetAccount(request) => on::reset::handle(turn, request),
         Body::DeviceLogin(request) => on::device_login::handle(turn, request),
         Body::Ping(_) if !matches!(turn.stage()?, Stage::Fresh) => Ok(super::done()),

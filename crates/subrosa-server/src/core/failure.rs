@@ -121,7 +121,11 @@ impl From<CertificateError> for Failure {
 }
 
 impl From<DeviceListError> for Failure {
-    fn from(_: DeviceListError) -> Self {
-        ErrorCode::BadSignature.into()
+    fn from(error: DeviceListError) -> Self {
+        match error {
+            // Another device of the account was faster.
+            DeviceListError::Index { .. } | DeviceListError::Previous => ErrorCode::StaleOrder.into(),
+            _ => ErrorCode::BadSignature.into(),
+        }
     }
 }

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use subrosa_client::Client;
-use subrosa_client::rpc::machine_name;
 use subrosa_client::api::{Command, Failure, FailureCode, KeyRow, Reply};
 use subrosa_client::profile::write_new_private;
+use subrosa_client::rpc::machine_name;
 use zeroize::Zeroizing;
 
 use super::Context;

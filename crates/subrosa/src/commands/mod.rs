@@ -16,6 +16,7 @@ pub mod room;
 pub mod rpc;
 pub mod send;
 pub mod serve;
+pub mod tui;
 pub mod up;
 pub mod verify;
 pub mod web;
@@ -127,6 +128,7 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Room(arguments) => room::run(&context, arguments).await,
         Command::Web(arguments) => web::run(&context, arguments).await,
         Command::Rpc(arguments) => rpc::run(&context, &arguments).await,
+        Command::Tui(arguments) => tui::run(&context, arguments).await,
         Command::Doctor => doctor::run(&context).await,
     }
 }

@@ -49,7 +49,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Outcome {
             }
         }
     });
-    let session = Session::new(Backend::Door(door.clone()), lines).run(asked, leaving);
+    let session = Session::new(Backend::Door(door.clone()), lines).answering_all().run(asked, leaving);
     tokio::pin!(session);
     tokio::select! {
         () = &mut session => {}

@@ -3,7 +3,8 @@
 //! 1. A profile that is enrolled at somebody else's server uses that one. Every other profile has a server of its own, in
 //!    its folder: it is started, on the port that it had before, or on 5535, or on a free one.
 //! 2. Who has no account there signs up, or logs in if the server knows the name.
-//! 3. The link for others is shown, and the chat opens. With the chat the server ends.
+//! 3. The link for others is shown, and the chat opens: at a terminal the full-screen client, which asks for what is missing
+//!    itself, and else the console. With the chat the server ends.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use subrosa_client::keys::KeyChoice;
 use subrosa_client::profile::Profile;
 use subrosa_client::rpc::machine_name;
 
-use super::{Context, chat, web};
+use super::{Context, chat, tui, web};
 use crate::home_server::HomeServer;
 use crate::names::wanted;
 use crate::output::{Outcome, safe};
@@ -43,6 +44,14 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
     let mut signals = Signals::listen()?;
     let profile = context.global().profile()?;
     let home = Arc::new(HomeServer::of(profile.clone()));
+    let choice = if arguments.passphrase { KeyChoice::Passphrase } else { KeyChoice::Platform };
+    let full_screen = !arguments.web && !context.out.is_json() && subrosa_tui::is_possible();
+    if full_screen && arguments.username.is_none() && !arguments.password.is_given() {
+        drop(signals);
+        let ran = tui::open(context, choice, home.clone(), true).await;
+        home.stop(context.out).await;
+        return ran;
+    }
     let place = Place::find(context, &profile, &home).await?;
     // Everything is asked before anything is started: whoever gives up here leaves nothing behind.
     let entry = match &place {
@@ -52,7 +61,6 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
     if matches!(place, Place::Own { .. }) {
         home.start_here().await?;
     }
-    let choice = if arguments.passphrase { KeyChoice::Passphrase } else { KeyChoice::Platform };
     let create = match &entry {
         Entry::Enrolled(_) => None,
         _ => Some(choice),
@@ -65,6 +73,10 @@ pub async fn run(context: &Context, arguments: Arguments) -> Outcome {
                     // The page's server opens the profile by itself.
                     client.close().await;
                     web::serve(context, choice, Some(home.clone()), &web::Arguments::default(), &mut signals).await
+                }
+                Ok(()) if full_screen => {
+                    client.close().await;
+                    tui::open(context, choice, home.clone(), false).await
                 }
                 Ok(()) => chat::converse(context, &client, None, &mut signals).await,
                 Err(failure) => Err(failure),

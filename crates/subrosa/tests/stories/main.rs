@@ -26,6 +26,8 @@ mod roles;
 mod room_crowd;
 mod room_hostile;
 mod rooms;
+mod rpc;
 mod shutdown;
 mod terminal;
+mod tui;
 mod verify;

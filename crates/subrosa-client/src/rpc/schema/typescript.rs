@@ -47,7 +47,9 @@ fn comment(text: &mut String, indent: &str, about: &str) {
 
 fn type_of(schema: &Value, depth: usize) -> String {
     if let Some(target) = schema["$ref"].as_str() {
-        return target.rsplit('/').next().unwrap_or(target).to_owned();
+        let name = target.rsplit('/').next().unwrap_or(target).to_owned();
+        // A variant of an enum whose tag stands beside the fields of another type.
+        return if schema["properties"].is_object() { format!("{name} & {}", object(schema, depth)) } else { name };
     }
     if let Some(value) = schema.get("const") {
         return value.to_string();
@@ -104,9 +106,8 @@ fn object(schema: &Value, depth: usize) -> String {
             _ => "{}".to_owned(),
         };
     };
-    let required = |name: &str| {
-        schema["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name))
-    };
+    let required =
+        |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name));
     let indent = " ".repeat(depth + 2);
     let mut text = String::from("{\n");
     for (name, property) in properties {

@@ -1,13 +1,14 @@
 //! `EnrolDevice`: a further device of an account, after the password was proved.
 //!
-//! Refused: `OUT_OF_STATE` without a proved password; `TOO_MANY_DEVICES`; `BAD_SIGNATURE` for a list entry that does not
-//! extend the account's device list by one new device, or key packages that are not that device's. The answer names the
+//! Refused: `OUT_OF_STATE` without a proved password; `TOO_MANY_DEVICES`; `STALE_ORDER` when the account's device list has
+//! changed since the password was proved (the device may look up its own account then, and try again); `BAD_SIGNATURE` for an
+//! entry that is no new device, or key packages that are not that device's. The answer names the
 //! conversations that the device may enter by external commit.
 
 use subrosa_crypto::DeviceChange;
 use subrosa_types::limits;
 use subrosa_wire::error::ErrorCode;
-use subrosa_wire::proto::EnrolDevice;
+use subrosa_wire::proto::{EnrolDevice, Lookup, answer, lookup};
 
 use crate::core::directory::{self, NewDevice};
 use crate::core::failure::Handled;
@@ -28,6 +29,18 @@ pub(crate) fn handle(turn: &mut Turn<'_>, request: &EnrolDevice) -> Handled {
     let device_no = device.save(turn, account.no)?;
     tracing::info!(account = %account.id, device = %device.id(), "a device was enrolled");
     turn.log_in(Login { device: device_no, device_id: device.id(), account: account.no, account_id: account.id })
+}
+
+/// The own account, as it is now, for who proved its password.
+pub(crate) fn look_again(turn: &mut Turn<'_>, request: &Lookup) -> Handled {
+    let Stage::Proved(_, no) = turn.stage()? else { return Err(ErrorCode::OutOfState.into()) };
+    let account = accounts::by_number(turn.store, *no)?;
+    match &request.by {
+        Some(lookup::By::AccountId(id)) if id.as_slice() == account.id.as_bytes() => {
+            Ok(answer::Body::DirectoryEntry(directory::entry(turn.store, &account)?))
+        }
+        _ => Err(ErrorCode::OutOfState.into()),
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +93,35 @@ mod tests {
         let (key_packages, last_resort) = ninth.key_packages(&mut world, 1);
         let enrol = EnrolDevice { device_list_entry: Some(entry), key_packages, last_resort };
         assert_eq!(world.call(session, Body::EnrolDevice(enrol)).unwrap_err().code, ErrorCode::TooManyDevices);
+    }
+
+    #[test]
+    fn of_two_that_come_at_once_the_later_looks_again_and_nobody_else_may() {
+        let mut world = World::new();
+        let (alice, bob) = (world.sign_up("alice"), world.sign_up("bob"));
+        let device = Device::new(&mut world, alice.id, &alice.key);
+        let (session, _) = alice.prove(&mut world, alice.password());
+        let old = alice.device_list(&mut world);
+        alice.enrol(&mut world);
+        let (key_packages, last_resort) = device.key_packages(&mut world, 1);
+        let mut enrol = EnrolDevice {
+            device_list_entry: Some(old.next_add(device.certificate.clone(), world.now, &alice.key)),
+            key_packages,
+            last_resort,
+        };
+        let refused = world.call(session, Body::EnrolDevice(enrol.clone())).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::StaleOrder);
+        let lookup = |id: &subrosa_types::AccountId| Lookup { by: Some(lookup::By::AccountId(id.to_vec())) };
+        let answer::Body::DirectoryEntry(now) = world.call(session, Body::Lookup(lookup(&alice.id))).unwrap() else {
+            panic!("no entry")
+        };
+        let list = subrosa_crypto::verify_directory_entry(&now, &world.core.server_key()).unwrap().devices;
+        enrol.device_list_entry = Some(list.next_add(device.certificate.clone(), world.now, &alice.key));
+        world.call(session, Body::EnrolDevice(enrol)).unwrap();
+        assert_eq!(devices(Some(now), &world), 2);
+        let (session, _) = alice.prove(&mut world, alice.password());
+        let refused = world.call(session, Body::Lookup(lookup(&bob.id))).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::OutOfState);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - [`Server`]: `subrosa serve`, which can be killed, ended and started again on the same port.
 //! - [`Profile`]: one device of a person; its commands, and what came out of them as an [`Outcome`].
 //! - [`Process`]: a program that goes on while the story does, with its lines as they come.
+//! - [`Terminal`]: a pseudo-terminal with a program in it, and what a person sees on its screen.
 //! - [`Wire`]: a proxy between client and server that keeps every byte.
 //! - [`HostileGuest`]: a guest of a room whose frames the story changes.
 //! - [`absence`]: looks for a text in all the forms in which it could hide.
@@ -16,7 +17,9 @@ mod guest;
 mod outcome;
 mod process;
 mod profile;
+mod rpc;
 mod server;
+mod terminal;
 mod wire;
 
 use std::ffi::OsStr;
@@ -27,7 +30,9 @@ pub use guest::HostileGuest;
 pub use outcome::{Outcome, objects};
 pub use process::Process;
 pub use profile::{PASSWORD, Profile};
+pub use rpc::Rpc;
 pub use server::Server;
+pub use terminal::Terminal;
 pub use wire::Wire;
 
 /// How long anything that a story waits for may take. Generous: the machine may be busy with other stories.
