@@ -39,7 +39,8 @@ export function Composer({ text, onText, onSend, names, label, longest, onLeave,
     current.style.height = `${Math.min(HIGHEST, current.scrollHeight)}px`;
   }, [text, place]);
   useLayoutEffect(() => {
-    if (matchMedia("(hover: hover)").matches) field.current?.focus({ preventScroll: true });
+    // Not where that would open a keyboard over half of the screen.
+    if (!matchMedia("(pointer: coarse)").matches) field.current?.focus({ preventScroll: true });
     setOffer(null);
     setPicking(false);
     setProblem("");

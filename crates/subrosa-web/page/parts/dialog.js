@@ -22,6 +22,10 @@ export function Dialog({ title, children, onClose, class: more, bare }) {
     if (event.target === element.current) onClose();
   };
   return html`<dialog ref=${element} class=${classes("dialog", more)} aria-labelledby=${id} onMouseDown=${press}
+    onClose=${() => {
+      // The browser may close it without asking; what is shown follows.
+      if (element.current?.isConnected) onClose();
+    }}
     onCancel=${(/** @type {globalThis.Event} */ event) => {
       event.preventDefault();
       onClose();

@@ -172,6 +172,23 @@ export class VirtualList extends Component {
     return [this.at(this.top - BEYOND), Math.min(count, this.at(this.top + this.view + BEYOND) + 1)];
   }
 
+  /**
+   * A row may unfold: its place stays, and what is below moves.
+   * @param {MouseEvent} event
+   */
+  clicked(event) {
+    const row = /** @type {Element} */ (event.target).closest("li");
+    const key = row?.dataset.key;
+    const index = this.props.items.findIndex((item) => item.key === key);
+    if (index < 0 || key === undefined) return;
+    requestAnimationFrame(() => {
+      if (Math.abs((row?.getBoundingClientRect().height ?? 0) - (this.heights.get(key) ?? 0)) < 1) return;
+      this.stuck = false;
+      this.anchor = { key, distance: this.offsets[index] - this.top };
+      this.forceUpdate();
+    });
+  }
+
   tell() {
     const { items, onNear, onShown } = this.props;
     if (items.length === 0 || this.view === 0) return;
@@ -207,7 +224,7 @@ export class VirtualList extends Component {
     for (let index = first; index < last; index += 1) rows.push(draw(items[index], index));
     return html`<div class="scroller" ref=${this.scroller} onScroll=${() => this.scrolled()} tabindex="0" role="region" aria-label=${label}>
       <div class="scroll-height" ref=${this.inner}>
-        <ol class="rows" ref=${this.list} style=${{ transform: `translateY(${(this.offsets[first] ?? 0) + Math.max(0, this.view - this.total())}px)` }}>${rows}</ol>
+        <ol class="rows" ref=${this.list} onClick=${(/** @type {MouseEvent} */ event) => this.clicked(event)} style=${{ transform: `translateY(${(this.offsets[first] ?? 0) + Math.max(0, this.view - this.total())}px)` }}>${rows}</ol>
       </div>
     </div>`;
   }

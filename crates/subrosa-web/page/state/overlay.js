@@ -34,7 +34,7 @@ export function note(text, tone = "plain") {
   const id = nextNote;
   nextNote += 1;
   notes.update((before) => [...before.slice(-3), { id, text, tone }]);
-  setTimeout(() => dropNote(id), tone === "bad" ? 12000 : 5000);
+  setTimeout(() => dropNote(id), tone === "bad" ? 20_000 : 10_000);
 }
 
 /** @param {number} id */

@@ -263,20 +263,29 @@ export class Timeline {
     const ids = new Set(fresh.map((row) => row.id));
     this.rows = this.rows.map((row) => (!("notice" in row) && ids.has(row.id) ? { ...row, unread: false } : row));
     if (!this.readTimer) {
-      this.readTimer = window.setTimeout(() => {
-        this.readTimer = 0;
-        const messages = [...this.read];
-        this.read.clear();
-        // If it is not stored, they come as unread again: that is the truth then.
-        call("mark_read", { messages }).then(readChatsSoon, readChatsSoon);
-      }, 250);
+      this.readTimer = window.setTimeout(() => this.markRead(), 250);
     }
     this.changed();
+  }
+
+  /** Tells the client what was seen. */
+  markRead() {
+    clearTimeout(this.readTimer);
+    this.readTimer = 0;
+    if (this.read.size === 0) return;
+    const messages = [...this.read];
+    this.read.clear();
+    // If it is not stored, they come as unread again: that is the truth then.
+    call("mark_read", { messages }).then(readChatsSoon, readChatsSoon);
   }
 }
 
 /** @type {Map<string, Timeline>} */
 const open = new Map();
+
+addEventListener("pagehide", () => {
+  for (const timeline of open.values()) timeline.markRead();
+});
 
 /** @param {string} target */
 export function timelineOf(target) {

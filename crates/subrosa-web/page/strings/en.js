@@ -100,6 +100,7 @@ export const en = {
   state_delivered: "Delivered",
   state_failed: "Not sent",
   queued_why: "Kept on this device; sent as soon as it can be.",
+  show_whole: "Show all of it",
   retry: "Try again",
   discard: "Discard",
   told_joined: "{name} joined.",

@@ -100,6 +100,7 @@ export const fa = {
   state_delivered: "رسید",
   state_failed: "فرستاده نشد",
   queued_why: "روی این دستگاه نگه داشته شده؛ به محض امکان فرستاده می‌شود.",
+  show_whole: "نمایش همهٔ آن",
   retry: "دوباره بفرست",
   discard: "دور بینداز",
   told_joined: "{name} پیوست.",

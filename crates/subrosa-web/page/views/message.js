@@ -24,13 +24,29 @@ import { clock, moment } from "../parts/time.js";
  * @typedef {MessageItem | DayItem | UnreadItem | ToldItem} RowItem
  */
 
+/** Long messages that the reader unfolded. */
+const unfolded = /** @type {Set<string>} */ (new Set());
+
+const LONG = 2500;
+const LONG_LINES = 30;
+
+/**
+ * The beginning of a long message; a shorter one as it is.
+ * @param {string} text
+ */
+function cut(text) {
+  const rows = text.length > LONG_LINES ? text.split("\n", LONG_LINES + 1) : [];
+  const few = rows.length > LONG_LINES ? `${rows.slice(0, LONG_LINES).join("\n")}…` : text;
+  return few.length > LONG ? `${[...few.slice(0, LONG)].slice(0, -1).join("")}…` : few;
+}
+
 /**
  * A guess at how high a row is, before it was drawn.
  * @param {RowItem} item
  */
 export function estimate(item) {
   if (item.type !== "message") return 44;
-  return (item.first ? (item.group && !item.own ? 46 : 24) : 6) + 38 + 22 * Math.floor(item.size / 62);
+  return (item.first ? (item.group && !item.own ? 46 : 24) : 6) + 38 + 22 * Math.floor(Math.min(item.size, LONG) / 62);
 }
 
 /** @extends {Component<{item: RowItem, language: string, onRetry?: (id: string) => void, onDiscard?: (id: string) => void}, {}>} */
@@ -58,6 +74,7 @@ export class Row extends Component {
   message(item) {
     const { onRetry, onDiscard } = this.props;
     const named = item.group && !item.own;
+    const whole = unfolded.has(item.key) || cut(item.text) === item.text;
     return html`<li data-key=${item.key} data-message=${item.key}
       class=${classes("row", "message", item.own ? "own" : "other", item.first && "first", item.last && "last", item.marked && "marked",
         item.state === "failed" && "failed")}>
@@ -67,7 +84,11 @@ export class Row extends Component {
           ? html`<p class=${`from ink-${colourOf(item.from)}`}><${Name} text=${item.from} /></p>`
           : html`<p class="unseen">${item.own ? t("you_said") : rich("they_said", { name: html`<${Name} text=${item.from} />` })}</p>`}
         <div class="bubble">
-          <div class="text" dir="auto">${parts(item.text)}</div>
+          <div class="text" dir="auto">${parts(whole ? item.text : cut(item.text))}</div>
+          ${!whole && html`<button type="button" class="inline-button" onClick=${() => {
+            unfolded.add(item.key);
+            this.forceUpdate();
+          }}>${t("show_whole")}</button>`}
           <p class="meta">
             ${item.direct && html`<span class="way" title=${t("via_direct")}><${Icon} name="link" /><span class="unseen">${t("via_direct")}</span></span>`}
             <time datetime=${iso(item.at)} title=${moment(item.at)}>${clock(item.at)}</time>

@@ -20,15 +20,17 @@ export function TimelineView({ timeline, group, label }) {
   const words = useCell(language);
   const items = useMemo(() => rowsOf(timeline, group), [timeline, version, group, words]);
   const [atEnd, setAtEnd] = useState(true);
-  const shown = useRef({ first: 0, last: -1, items });
+  const shown = useRef({ last: -1, items });
   const seenUntil = useRef(/** @type {string} */ (""));
 
   const look = useCallback(() => {
     if (!document.hasFocus()) return;
-    const { first, last, items: there } = shown.current;
-    const ids = new Set();
-    for (const item of there.slice(first, last + 1)) if (item.type === "message" && !item.own) ids.add(item.key);
-    const rows = timeline.rows.filter((row) => !("notice" in row) && row.unread && ids.has(row.id));
+    // What is above the lowest row on the screen was passed by the reader, or was read before.
+    const { last, items: there } = shown.current;
+    const lowest = there[Math.min(last, there.length - 1)]?.key;
+    const place = timeline.rows.findIndex((row) => row.id === lowest);
+    const end = place >= 0 ? place + 1 : timeline.below === 0 ? timeline.rows.length : 0;
+    const rows = timeline.rows.slice(0, end).filter((row) => !("notice" in row) && row.unread);
     if (rows.length > 0) timeline.seen(/** @type {import("../state/timelines.js").MessageRow[]} */ (rows));
   }, [timeline]);
 
@@ -42,8 +44,8 @@ export function TimelineView({ timeline, group, label }) {
   if (atEnd && !timeline.newer) seenUntil.current = newest;
   const below = atEnd && !timeline.newer ? 0 : countBelow(timeline, seenUntil.current);
 
-  const onShown = (/** @type {number} */ first, /** @type {number} */ last, /** @type {boolean} */ end) => {
-    shown.current = { first, last, items };
+  const onShown = (/** @type {number} */ _, /** @type {number} */ last, /** @type {boolean} */ end) => {
+    shown.current = { last, items };
     timeline.below = end ? 0 : 1;
     setAtEnd(end);
     look();
