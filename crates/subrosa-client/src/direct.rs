@@ -303,9 +303,7 @@ impl Direct {
             mpsc::error::TrySendError::Full(_) => {
                 Failure::new(FailureCode::RateLimited, "too_much_waits", "too much waits here; try again later")
             }
-            mpsc::error::TrySendError::Closed(_) => {
-                Failure::usage("chat_over", "this chat is over; begin another one")
-            }
+            mpsc::error::TrySendError::Closed(_) => Failure::usage("chat_over", "this chat is over; begin another one"),
         })
     }
 

@@ -67,13 +67,6 @@ pub struct Running {
     pub first: Value,
 }
 
-impl Running {
-    /// Its process.
-    pub fn process(&self) -> u32 {
-        self.child.id()
-    }
-}
-
 impl Drop for Running {
     fn drop(&mut self) {
         let _ended_already = self.child.kill();

@@ -12,8 +12,8 @@ use super::message::notification;
 use super::own::{DirectEvent, DirectNote, Own, OwnReply, TransportWord};
 use super::session;
 use crate::direct::{
-    Allowed, Direct, DirectNotices, DirectOptions, Direction, Event, FileFacts, Notice, Path, Prepared, Transport, Wish,
-    prepare,
+    Allowed, Direct, DirectNotices, DirectOptions, Direction, Event, FileFacts, Notice, Path, Prepared, Transport,
+    Wish, prepare,
 };
 
 /// Direct chats of one session.
@@ -77,7 +77,9 @@ impl NewDirect {
     /// Makes the ends that a request asks for.
     pub async fn prepare(request: &Own) -> Result<Self, Failure> {
         let (open_port, folder) = match request {
-            Own::DirectListen { open_port, folder, .. } | Own::DirectDial { open_port, folder, .. } => (*open_port, folder),
+            Own::DirectListen { open_port, folder, .. } | Own::DirectDial { open_port, folder, .. } => {
+                (*open_port, folder)
+            }
             _ => (false, &None),
         };
         let prepared = prepare(options(request)?, Allowed { danger_no_encryption: false, open_port }).await?;

@@ -145,11 +145,15 @@ impl Engine {
                 continue;
             }
             let id = row.id.to_string();
+            if id == *wanted {
+                // Nobody's title is taken for an id.
+                return Ok(Ok(row));
+            }
             let title = self.title_of(&row).map(|title| title.to_string()).unwrap_or_default();
             let told_apart = wanted
                 .rsplit_once('~')
                 .is_some_and(|(name, start)| name == title && start.len() >= 4 && id.starts_with(start));
-            if title == *wanted || told_apart || id == *wanted || short_id(row.id) == *wanted {
+            if title == *wanted || told_apart || short_id(row.id) == *wanted {
                 found.push(row);
             }
         }

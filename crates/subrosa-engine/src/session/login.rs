@@ -240,9 +240,7 @@ impl Engine {
             return Err(Fault::Protocol("an account that was not asked for"));
         };
         let own = match account::verify_directory_entry(own, &made.server_key) {
-            Ok(own)
-                if own.id == made.account && own.key == made.account_key.public() && own.devices.extends(seen) =>
-            {
+            Ok(own) if own.id == made.account && own.key == made.account_key.public() && own.devices.extends(seen) => {
                 own
             }
             Ok(_) | Err(_) => return Ok(Err(words::bad_attestation("this account"))),

@@ -155,9 +155,7 @@ pub fn exact(
     message_id: MessageId,
 ) -> Result<Option<StoredMessage>> {
     connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM messages WHERE conversation = ?1 AND sender = ?2 AND id = ?3"
-        ))?
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM messages WHERE conversation = ?1 AND sender = ?2 AND id = ?3"))?
         .query_row([conversation.as_bytes().as_slice(), sender.as_bytes(), message_id.as_bytes()], raw)
         .optional()?
         .map(message)

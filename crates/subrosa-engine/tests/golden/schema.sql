@@ -44,6 +44,7 @@ CREATE TABLE drafts (
 CREATE TABLE events (
     position INTEGER PRIMARY KEY AUTOINCREMENT, -- the cursor
     conversation BLOB,                          -- of a message, which is read from `messages` when it is told again
+    sender BLOB,
     message BLOB,
     event BLOB                                  -- version byte and CBOR; NULL for a message
 ) STRICT;

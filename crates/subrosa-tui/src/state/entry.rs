@@ -90,9 +90,13 @@ impl Entry {
         }
     }
 
-    /// Whom or what commands are about; `None` for rooms and direct links.
+    /// Whom or what commands are about; `None` for rooms and direct links. A group goes by its id: two may have one title.
     pub fn target(&self) -> Option<Target> {
-        if self.is_chat() { self.title.parse().ok() } else { None }
+        match (self.kind, self.conversation) {
+            (Kind::Group, Some(conversation)) => Some(Target::Group(conversation.to_string())),
+            _ if self.is_chat() => self.title.parse().ok(),
+            _ => None,
+        }
     }
 
     /// Whether the engine knows it.
