@@ -12,14 +12,17 @@ import { t } from "../strings/index.js";
 import { Cell } from "./cell.js";
 import {
   changedKeys,
+  chatOf,
   chats,
   direct,
   invites,
   noteDirect,
   noteMessages,
+  onRenamed,
   readChangedKeys,
   readChats,
   readInvites,
+  renameChat,
   setChats,
   targetOf,
 } from "./chats.js";
@@ -31,7 +34,7 @@ import { go, goInstead, route } from "./route.js";
 import { sendLost } from "./sending.js";
 import { readSettings } from "./settings.js";
 import { endTalks, takeTalk } from "./talks.js";
-import { readTimelines, renameTimeline, takeDelivered, takeMessages, takeNotice } from "./timelines.js";
+import { readTimelines, takeDelivered, takeMessages, takeNotice } from "./timelines.js";
 import { call, connect } from "./wire.js";
 
 /**
@@ -61,6 +64,10 @@ export function start() {
     sessionStorage.setItem(TOKEN, decodeURIComponent(given[1]));
     goInstead({ page: "home" });
   }
+  onRenamed((renamed) => {
+    const now = route.value.page === "chat" && renamed.get(route.value.chat);
+    if (now) goInstead({ page: "chat", chat: now });
+  });
   const token = sessionStorage.getItem(TOKEN);
   if (!token) {
     phase.set("no-token");
@@ -252,10 +259,10 @@ function tell(chat, what, name, more) {
  * @param {string} now
  */
 function renamed(before, now) {
-  renameTimeline(before, now);
-  if (route.value.page === "chat" && route.value.chat === before) goInstead({ page: "chat", chat: now });
+  const conversation = chatOf(before)?.conversation ?? "";
+  renameChat(before, now);
   notices += 1;
-  takeNotice(now, { id: `notice-${notices}`, notice: "renamed", name: now, more: before, at: Date.now() });
+  takeNotice(targetOf(conversation, now), { id: `notice-${notices}`, notice: "renamed", name: now, more: before, at: Date.now() });
   quietly(readChats());
 }
 
