@@ -58,7 +58,8 @@ export class Rpc {
     this.socket = null;
     /** @type {{method: string, params: any}[]} */
     this.notices = [];
-    this.planned = false;
+    this.frame = 0;
+    this.handing = 0;
     this.timer = 0;
   }
 
@@ -83,6 +84,19 @@ export class Rpc {
     if (this.socket === null) this.connect();
   }
 
+  /** Ends it for good: nothing is sent, heard or answered any more. */
+  end() {
+    const { socket } = this;
+    this.socket = null;
+    this.notices = [];
+    this.open.clear();
+    clearTimeout(this.timer);
+    if (!socket) return;
+    socket.onopen = null;
+    socket.onmessage = null;
+    socket.close();
+  }
+
   /** @private */
   lost() {
     this.socket = null;
@@ -94,6 +108,8 @@ export class Rpc {
     this.tries += 1;
     this.face.onLink({ state: "waiting", tries: this.tries, again: Date.now() + pause });
     this.timer = window.setTimeout(() => this.connect(), pause);
+    // What was told before belongs to this connection: the next one numbers its rooms anew.
+    this.hand();
   }
 
   /**
@@ -136,15 +152,19 @@ export class Rpc {
 
   /** @private */
   plan() {
-    if (this.planned) return;
-    this.planned = true;
-    const hand = () => {
-      this.planned = false;
-      const notices = this.notices;
-      this.notices = [];
-      this.face.onNotices(notices);
-    };
-    if (document.hidden) window.setTimeout(hand, HIDDEN_PAUSE);
-    else requestAnimationFrame(hand);
+    if (this.handing) return;
+    // Whichever comes first: a page that is hidden meanwhile draws no frame.
+    this.frame = requestAnimationFrame(() => this.hand());
+    this.handing = window.setTimeout(() => this.hand(), HIDDEN_PAUSE);
+  }
+
+  /** @private */
+  hand() {
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.handing);
+    this.handing = 0;
+    const { notices } = this;
+    this.notices = [];
+    if (notices.length > 0) this.face.onNotices(notices);
   }
 }

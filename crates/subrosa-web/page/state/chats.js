@@ -18,8 +18,34 @@ export const direct = new Cell(/** @type {Set<string>} */ (new Set()));
 const SHORT_ID = 4;
 const PREVIEW = 200;
 
+/** @typedef {(renamed: Map<string, string>) => void} RenameTaker what chats were called before, and what now */
+
+/** @type {RenameTaker[]} */
+const renameTakers = [];
+
+/** @param {RenameTaker} taker */
+export function onRenamed(taker) {
+  renameTakers.push(taker);
+}
+
+/**
+ * What is kept by a chat's name goes with the chat; what another one left under that name does not stay.
+ * @template V
+ * @param {Map<string, V>} kept
+ * @param {Map<string, string>} renamed
+ */
+export function moveKept(kept, renamed) {
+  const moved = [...renamed].map(([before, now]) => ({ before, now, value: kept.get(before) }));
+  for (const { before, now } of moved) {
+    kept.delete(before);
+    kept.delete(now);
+  }
+  for (const { now, value } of moved) if (value !== undefined) kept.set(now, value);
+}
+
 /** @param {ChatRow[]} rows */
 export function setChats(rows) {
+  const called = new Map(chats.value.map((row) => [row.conversation, row.chat]));
   const seen = new Map();
   for (const row of rows) seen.set(row.chat, (seen.get(row.chat) ?? 0) + 1);
   chats.set(
@@ -29,6 +55,22 @@ export function setChats(rows) {
         : row,
     ),
   );
+  /** @type {Map<string, string>} */
+  const renamed = new Map();
+  for (const { conversation, chat } of chats.value) {
+    const before = called.get(conversation);
+    if (before !== undefined && before !== chat) renamed.set(before, chat);
+  }
+  if (renamed.size > 0) for (const taker of renameTakers) taker(renamed);
+}
+
+/**
+ * A group has another title now.
+ * @param {string} before
+ * @param {string} now
+ */
+export function renameChat(before, now) {
+  setChats(chats.value.map((row) => (row.chat === before ? { ...row, chat: now } : row)));
 }
 
 /** @param {string} target */
@@ -87,13 +129,21 @@ export function gather(rows) {
 }
 
 /**
+ * What names somebody: the whole name, however it is written.
+ * @param {string} me
+ */
+export function mentionOf(me) {
+  return new RegExp(`(^|[^\\p{L}\\p{N}_.-])@${me.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\p{L}\\p{N}_-])`, "iu");
+}
+
+/**
  * Shows in the list at once what came; the client's own count follows.
  * @param {MessageRow[]} rows
  * @param {string} me
  */
 export function noteMessages(rows, me) {
   const byTarget = gather(rows);
-  const mention = new RegExp(`(^|[^\\p{L}\\p{N}_.-])@${me.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\p{L}\\p{N}_-])`, "iu");
+  const mention = mentionOf(me);
   chats.update((before) =>
     before.map((chat) => {
       const here = byTarget.get(chat.chat);

@@ -1,7 +1,7 @@
 // @ts-check
 // What is being written in each chat. The client keeps it, so that it is there after a restart and in other faces.
 
-import { chatOf, noteDraft } from "./chats.js";
+import { chatOf, moveKept, noteDraft, onRenamed } from "./chats.js";
 import { call } from "./wire.js";
 
 /** @type {Map<string, string>} */
@@ -36,6 +36,14 @@ export function keepDraft(target) {
 
 addEventListener("pagehide", () => {
   for (const target of [...timers.keys()]) keep(target);
+});
+
+onRenamed((renamed) => {
+  moveKept(texts, renamed);
+  const waiting = [...renamed].filter(([before]) => timers.has(before));
+  for (const [before] of waiting) clearTimeout(timers.get(before));
+  moveKept(timers, renamed);
+  for (const [, now] of waiting) timers.set(now, window.setTimeout(() => keep(now), PAUSE));
 });
 
 /** @param {string} target */

@@ -3,12 +3,15 @@
 
 import { Cell } from "./cell.js";
 import { sentence } from "../rpc.js";
+import { moveKept, onRenamed } from "./chats.js";
 import { call } from "./wire.js";
 
 /** @typedef {{rows: import("../api.js").MemberRow[] | null, failed: string}} Members */
 
 /** @type {Map<string, Cell<Members>>} */
 const known = new Map();
+
+onRenamed((renamed) => moveKept(known, renamed));
 
 /** @param {string} target */
 export function membersOf(target) {

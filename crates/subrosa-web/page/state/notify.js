@@ -4,7 +4,7 @@
 
 import { line } from "../parts/safe.js";
 import { t } from "../strings/index.js";
-import { chats } from "./chats.js";
+import { chats, mentionOf } from "./chats.js";
 import { go } from "./route.js";
 import { settings } from "./settings.js";
 
@@ -24,7 +24,8 @@ export function wanted() {
 export function notify(rows, me) {
   if (document.hasFocus() || wanted() === "none" || !("Notification" in window)) return;
   if (Notification.permission !== "granted") return;
-  const fresh = rows.filter((row) => !row.own && row.unread && (wanted() === "all" || row.text.includes(`@${me}`)));
+  const mention = mentionOf(me);
+  const fresh = rows.filter((row) => !row.own && row.unread && (wanted() === "all" || mention.test(row.text)));
   const last = fresh[fresh.length - 1];
   if (!last) return;
   const body = fresh.length === 1 ? [...line(last.text)].slice(0, LONGEST).join("") : t("notify_more", { count: fresh.length });

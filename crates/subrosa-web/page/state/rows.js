@@ -5,6 +5,7 @@ import { html } from "../parts/html.js";
 import { Name } from "../parts/controls.js";
 import { day, dayOf } from "../parts/time.js";
 import { rich } from "../strings/index.js";
+import { keyOf } from "./timelines.js";
 
 /** @typedef {import("./timelines.js").Timeline} Timeline */
 /** @typedef {import("../views/message.js").RowItem} RowItem */
@@ -35,7 +36,8 @@ export function rowsOf(timeline, group) {
       lastFrom = "";
       return;
     }
-    if (row.id === timeline.unreadFrom) {
+    const key = keyOf(row);
+    if (key === timeline.unreadFrom) {
       items.push({ key: "unread", type: "unread" });
       lastFrom = "";
     }
@@ -43,7 +45,8 @@ export function rowsOf(timeline, group) {
     const before = items[items.length - 1];
     if (first && before?.type === "message") before.last = true;
     items.push({
-      key: row.id,
+      key,
+      id: row.id,
       type: "message",
       own: row.own,
       from: row.from,
@@ -52,7 +55,7 @@ export function rowsOf(timeline, group) {
       ...stateOf(timeline, row),
       first,
       last: false,
-      marked: row.id === timeline.marked,
+      marked: key === timeline.marked,
       group,
       direct: row.via === "direct" && !row.pending,
       size: row.text.length + 62 * (row.text.length > 40 ? row.text.split("\n").length - 1 : 0),

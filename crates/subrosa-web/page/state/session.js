@@ -12,14 +12,17 @@ import { t } from "../strings/index.js";
 import { Cell } from "./cell.js";
 import {
   changedKeys,
+  chatOf,
   chats,
   direct,
   invites,
   noteDirect,
   noteMessages,
+  onRenamed,
   readChangedKeys,
   readChats,
   readInvites,
+  renameChat,
   setChats,
   targetOf,
 } from "./chats.js";
@@ -27,12 +30,12 @@ import { readKnownMembers } from "./members.js";
 import { countInTitle, notify } from "./notify.js";
 import { note } from "./overlay.js";
 import { me, readPeople, status } from "./person.js";
-import { go, goInstead, route } from "./route.js";
+import { goInstead, route } from "./route.js";
 import { sendLost } from "./sending.js";
 import { readSettings } from "./settings.js";
 import { endTalks, takeTalk } from "./talks.js";
-import { readTimelines, renameTimeline, takeDelivered, takeMessages, takeNotice } from "./timelines.js";
-import { call, connect } from "./wire.js";
+import { readTimelines, takeDelivered, takeMessages, takeNotice } from "./timelines.js";
+import { call, connect, disconnect } from "./wire.js";
 
 /**
  * An event with its name, also where it is a row besides.
@@ -48,19 +51,26 @@ export const trouble = new Cell("");
 export const announced = new Cell("");
 
 const TOKEN = "subrosa.token";
+/** Why this device was ended, for the page that is loaded anew then. */
+const ENDED = "subrosa.ended";
 const ANNOUNCED = 3;
 
 /** @type {number | null} */
 let cursor = null;
 let notices = 0;
+let loggingOut = false;
 
 /** Takes the token out of the address, and connects. */
 export function start() {
-  const given = /^#token=(.+)$/.exec(location.hash);
-  if (given) {
-    sessionStorage.setItem(TOKEN, decodeURIComponent(given[1]));
-    goInstead({ page: "home" });
-  }
+  takeToken();
+  // The page's link may be opened again where the page is: only what is behind its `#` changes then.
+  addEventListener("hashchange", () => {
+    if (takeToken()) location.reload();
+  });
+  onRenamed((renamed) => {
+    const now = route.value.page === "chat" && renamed.get(route.value.chat);
+    if (now) goInstead({ page: "chat", chat: now });
+  });
   const token = sessionStorage.getItem(TOKEN);
   if (!token) {
     phase.set("no-token");
@@ -74,14 +84,32 @@ export function start() {
   });
 }
 
+/** Whether there was one in the address. */
+function takeToken() {
+  const given = /^#token=(.+)$/.exec(location.hash);
+  if (!given) return false;
+  sessionStorage.setItem(TOKEN, decodeURIComponent(given[1]));
+  goInstead({ page: "home" });
+  return true;
+}
+
 async function opened() {
   endTalks(t("talk_ended_connection"));
+  await begin();
+}
+
+/** Finds out how the profile stands, and shows that. */
+export async function begin() {
+  trouble.set("");
   try {
     const said = await call("hello", {});
     hello.set(said);
     if (said.profile === "enrolled") await enter();
-    else phase.set("first-run");
-    trouble.set("");
+    else if (me.value) leave("");
+    else {
+      trouble.set(sessionStorage.getItem(ENDED) ?? "");
+      phase.set("first-run");
+    }
   } catch (error) {
     trouble.set(sentence(error));
   }
@@ -94,6 +122,8 @@ export async function enter() {
   const asked = known ?? cursor;
   const { missed } = await call("subscribe", asked === null ? {} : { cursor: asked });
   if (missed) await readAll();
+  sessionStorage.removeItem(ENDED);
+  trouble.set("");
   phase.set("ready");
   // Somebody looks at this profile now: direct links are worth making.
   await call("follow", {});
@@ -103,6 +133,10 @@ export async function enter() {
 
 async function fill() {
   const overview = await call("overview", {});
+  if (me.value && me.value.device !== overview.who.device) {
+    leave("");
+    return;
+  }
   me.set(overview.who);
   status.set(overview.status);
   setChats(overview.chats);
@@ -230,7 +264,7 @@ function happened(event) {
       note(event.message, "bad");
       break;
     case "logged_out":
-      leave(event.reason);
+      leave(loggingOut ? "" : event.reason);
       break;
     default:
   }
@@ -252,26 +286,32 @@ function tell(chat, what, name, more) {
  * @param {string} now
  */
 function renamed(before, now) {
-  renameTimeline(before, now);
-  if (route.value.page === "chat" && route.value.chat === before) goInstead({ page: "chat", chat: now });
+  const conversation = chatOf(before)?.conversation ?? "";
+  renameChat(before, now);
   notices += 1;
-  takeNotice(now, { id: `notice-${notices}`, notice: "renamed", name: now, more: before, at: Date.now() });
+  takeNotice(targetOf(conversation, now), { id: `notice-${notices}`, notice: "renamed", name: now, more: before, at: Date.now() });
   quietly(readChats());
 }
 
+/** Logs this device out. */
+export async function logOut() {
+  loggingOut = true;
+  try {
+    await call("log_out", {});
+  } finally {
+    loggingOut = false;
+  }
+  leave("");
+}
+
 /**
- * The profile has no account any more.
+ * The profile has no account any more, or another one. Nothing of this one may be shown or sent as somebody else: the
+ * connection ends, and the page is loaded anew with nothing but its token.
  * @param {string} reason
  */
-export function leave(reason) {
-  endTalks("");
-  me.set(null);
-  setChats([]);
-  invites.set([]);
-  changedKeys.set([]);
-  cursor = null;
-  trouble.set(reason);
-  hello.update((before) => before && { ...before, profile: "logged_out" });
-  phase.set("first-run");
-  go({ page: "home" });
+function leave(reason) {
+  disconnect();
+  if (reason) sessionStorage.setItem(ENDED, reason);
+  goInstead({ page: "home" });
+  location.reload();
 }

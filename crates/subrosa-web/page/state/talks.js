@@ -74,6 +74,7 @@ export class Talk {
     const said = { id, own: true, from: this.me, text, at: Date.now(), state: "sending", why: "" };
     this.rows = [...this.rows, said];
     this.changed();
+    let row = id;
     try {
       if (this.kind === "room") {
         const { number } = await call("room_say", { room: this.number, text });
@@ -83,11 +84,12 @@ export class Talk {
         this.set(id, { id: own(number), ...early });
       } else {
         this.texts += 1;
-        this.set(id, { id: own(this.texts), state: "sent" });
+        row = own(this.texts);
+        this.set(id, { id: row, state: "sent" });
         await call("direct_say", { direct: this.number, text });
       }
     } catch (error) {
-      this.set(this.kind === "room" ? id : own(this.texts), { state: "failed", why: sentence(error) });
+      this.set(row, { state: "failed", why: sentence(error) });
     }
     this.changed();
   }

@@ -8,7 +8,7 @@
 import { sentence } from "../rpc.js";
 import { Cell } from "./cell.js";
 import { call } from "./wire.js";
-import { chatOf, chats, gather, noteRead, readChatsSoon, targetOf } from "./chats.js";
+import { chatOf, chats, gather, moveKept, noteRead, onRenamed, readChatsSoon, targetOf } from "./chats.js";
 
 /** @typedef {import("../api.js").MessageRow} MessageRow */
 /** @typedef {{id: string, notice: "joined" | "left" | "device" | "renamed", name: string, more: string, at: number}} Notice */
@@ -18,6 +18,22 @@ const FIRST = 60;
 const PAGE = 120;
 const MOST = 3000;
 const KEPT_OPEN = 6;
+
+/**
+ * What a row is known by in its chat. Senders choose the ids of their messages, so an id means nothing without its sender.
+ * @param {MessageRow | Notice} row
+ */
+export function keyOf(row) {
+  return "notice" in row || row.own ? row.id : `${row.id} ${row.from}`;
+}
+
+/**
+ * @param {MessageRow} row
+ * @returns {(other: MessageRow | Notice) => boolean}
+ */
+function same(row) {
+  return (other) => other.id === row.id && keyOf(other) === keyOf(row);
+}
 
 export class Timeline {
   /** @param {string} target */
@@ -36,7 +52,7 @@ export class Timeline {
     this.loading = "";
     this.failure = "";
     /**
-     * First message that was unread when the chat was opened.
+     * Key of the first message that was unread when the chat was opened.
      * @type {string | null}
      */
     this.unreadFrom = null;
@@ -44,17 +60,23 @@ export class Timeline {
     this.below = 0;
     /**
      * Where the view should go next.
-     * @type {{to: "end" | "unread" | "message", id: string} | null}
+     * @type {{to: "end" | "unread" | "message", key: string} | null}
      */
     this.jump = null;
-    /** A message to open the chat at, instead of its end. */
-    this.sought = "";
-    /** A message to set off, because it was searched for. */
+    /**
+     * A message to open the chat at, instead of its end.
+     * @type {MessageRow | null}
+     */
+    this.sought = null;
+    /** Key of a message to set off, because it was searched for. */
     this.marked = "";
     /** Counts changes: what views watch. */
     this.version = new Cell(0);
-    /** @type {Set<string>} */
-    this.read = new Set();
+    /**
+     * Ids of what was seen, by their keys.
+     * @type {Map<string, string>}
+     */
+    this.read = new Map();
     this.readTimer = 0;
   }
 
@@ -65,7 +87,7 @@ export class Timeline {
   /** Shows the chat from its first unread message on, or its end. */
   async open() {
     const { sought } = this;
-    this.sought = "";
+    this.sought = null;
     if (sought) {
       await this.around(sought);
       return;
@@ -78,13 +100,13 @@ export class Timeline {
     }
     if (this.opened && !this.newer && this.loading === "") {
       this.markUnread();
-      this.jump = this.unreadFrom ? { to: "unread", id: "" } : { to: "end", id: "" };
+      this.jump = this.unreadFrom ? { to: "unread", key: "" } : { to: "end", key: "" };
       this.changed();
       return;
     }
     await this.load(chat.unread > 0 ? "unread" : "latest", () => {
       this.markUnread();
-      this.jump = this.unreadFrom ? { to: "unread", id: "" } : { to: "end", id: "" };
+      this.jump = this.unreadFrom ? { to: "unread", key: "" } : { to: "end", key: "" };
     });
   }
 
@@ -92,24 +114,25 @@ export class Timeline {
     this.below = 0;
     if (this.newer) {
       await this.load("latest", () => {
-        this.jump = { to: "end", id: "" };
+        this.jump = { to: "end", key: "" };
       });
     } else {
-      this.jump = { to: "end", id: "" };
+      this.jump = { to: "end", key: "" };
       this.changed();
     }
   }
 
-  /** @param {string} id */
-  async around(id) {
-    this.marked = id;
-    if (this.rows.some((row) => row.id === id)) {
-      this.jump = { to: "message", id };
+  /** @param {MessageRow} row */
+  async around(row) {
+    const key = keyOf(row);
+    this.marked = key;
+    if (this.rows.some(same(row))) {
+      this.jump = { to: "message", key };
       this.changed();
       return;
     }
-    await this.load({ around: id }, () => {
-      this.jump = { to: "message", id };
+    await this.load({ around: row.id }, () => {
+      this.jump = { to: "message", key };
     });
   }
 
@@ -138,7 +161,7 @@ export class Timeline {
       this.rows = page.rows.filter((row) => !row.pending);
       const pending = page.rows.filter((row) => row.pending);
       const local = this.waiting.filter(
-        (row) => this.sending.has(row.id) && !page.rows.some((other) => other.id === row.id),
+        (row) => this.sending.has(row.id) && !page.rows.some(same(row)),
       );
       this.waiting = [...pending, ...local];
       this.older = page.older;
@@ -156,13 +179,16 @@ export class Timeline {
   async more(way) {
     if (this.loading !== "" || !this[way]) return;
     const known = this.rows.filter((row) => !("notice" in row));
-    const edge = way === "older" ? known[0] : known[known.length - 1];
+    // Where so much waits that nothing else was loaded, the log is before what waits.
+    const edge = way === "older" ? (known[0] ?? this.waiting[0]) : known[known.length - 1];
     if (!edge) return;
     this.loading = way;
     try {
       const place = way === "older" ? { before: edge.id } : { after: edge.id };
       const page = await call("history", { chat: this.target, place, limit: PAGE });
-      const rows = page.rows.filter((row) => !row.pending);
+      const fresh = page.rows.filter((row) => !this.rows.some(same(row)) && !this.waiting.some(same(row)));
+      const rows = fresh.filter((row) => !row.pending);
+      if (way === "older") this.waiting = [...fresh.filter((row) => row.pending), ...this.waiting];
       this.rows = way === "older" ? [...rows, ...this.rows] : [...this.rows, ...rows];
       this[way] = page[way];
       this.trim(way === "older" ? "newer" : "older");
@@ -191,17 +217,17 @@ export class Timeline {
     /** @type {(MessageRow | Notice)[]} */
     const added = [];
     for (const row of batch) {
-      const waits = this.waiting.findIndex((other) => other.id === row.id);
+      const waits = this.waiting.findIndex(same(row));
       if (row.pending) {
         if (waits >= 0) this.waiting = this.waiting.map((other, index) => (index === waits ? row : other));
-        else if (this.place(row.id) < 0) this.waiting = [...this.waiting, row];
+        else if (this.place(row) < 0) this.waiting = [...this.waiting, row];
         continue;
       }
-      this.sending.delete(row.id);
+      if (row.own) this.sending.delete(row.id);
       if (waits >= 0) this.waiting = this.waiting.filter((_, index) => index !== waits);
-      const place = this.place(row.id);
+      const place = this.place(row);
       if (place >= 0) this.replace(place, row);
-      else if (!this.newer && this.opened && !added.some((other) => other.id === row.id)) added.push(row);
+      else if (!this.newer && this.opened && !added.some(same(row))) added.push(row);
     }
     if (added.length > 0) {
       this.rows = [...this.rows, ...added];
@@ -218,21 +244,24 @@ export class Timeline {
     this.changed();
   }
 
-  /** @param {string} id */
+  /**
+   * Only own messages are told of.
+   * @param {string} id
+   */
   delivered(id) {
-    const place = this.place(id);
-    const row = this.rows[place];
-    if (row && !("notice" in row)) this.replace(place, { ...row, delivered: true });
+    const row = this.rows.find((other) => other.id === id && !("notice" in other) && other.own);
+    if (row && !("notice" in row)) this.replace(this.place(row), { ...row, delivered: true });
     this.changed();
   }
 
   /**
    * From the end, because that is where most is asked for.
    * @private
-   * @param {string} id
+   * @param {MessageRow} row
    */
-  place(id) {
-    for (let index = this.rows.length - 1; index >= 0; index -= 1) if (this.rows[index].id === id) return index;
+  place(row) {
+    const here = same(row);
+    for (let index = this.rows.length - 1; index >= 0; index -= 1) if (here(this.rows[index])) return index;
     return -1;
   }
 
@@ -248,7 +277,7 @@ export class Timeline {
   /** @private */
   markUnread() {
     const first = this.rows.find((row) => !("notice" in row) && row.unread && !row.own);
-    this.unreadFrom = first?.id ?? null;
+    this.unreadFrom = first ? keyOf(first) : null;
   }
 
   /**
@@ -256,12 +285,12 @@ export class Timeline {
    * @param {MessageRow[]} rows
    */
   seen(rows) {
-    const fresh = rows.filter((row) => row.unread && !row.own && !this.read.has(row.id));
+    const fresh = rows.filter((row) => row.unread && !row.own && !this.read.has(keyOf(row)));
     if (fresh.length === 0) return;
-    for (const row of fresh) this.read.add(row.id);
+    const seen = new Map(fresh.map((row) => [keyOf(row), row.id]));
+    for (const [key, id] of seen) this.read.set(key, id);
     noteRead(this.target, fresh.length);
-    const ids = new Set(fresh.map((row) => row.id));
-    this.rows = this.rows.map((row) => (!("notice" in row) && ids.has(row.id) ? { ...row, unread: false } : row));
+    this.rows = this.rows.map((row) => (!("notice" in row) && seen.has(keyOf(row)) ? { ...row, unread: false } : row));
     if (!this.readTimer) {
       this.readTimer = window.setTimeout(() => this.markRead(), 250);
     }
@@ -273,7 +302,7 @@ export class Timeline {
     clearTimeout(this.readTimer);
     this.readTimer = 0;
     if (this.read.size === 0) return;
-    const messages = [...this.read];
+    const messages = [...new Set(this.read.values())];
     this.read.clear();
     // If it is not stored, they come as unread again: that is the truth then.
     call("mark_read", { messages }).then(readChatsSoon, readChatsSoon);
@@ -322,18 +351,13 @@ export function takeNotice(target, notice) {
   open.get(target)?.tell(notice);
 }
 
-/**
- * @param {string} before
- * @param {string} now
- */
-export function renameTimeline(before, now) {
-  const timeline = open.get(before);
-  if (!timeline || open.has(now)) return;
-  open.delete(before);
-  timeline.target = now;
-  open.set(now, timeline);
-  timeline.changed();
-}
+onRenamed((renamed) => {
+  moveKept(open, renamed);
+  for (const now of renamed.values()) {
+    const timeline = open.get(now);
+    if (timeline) timeline.target = now;
+  }
+});
 
 /** After something was missed: reads all opened chats again. */
 export async function readTimelines() {

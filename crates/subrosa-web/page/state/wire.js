@@ -27,6 +27,11 @@ export function hurry() {
   rpc?.hurry();
 }
 
+/** Ends the connection for good. */
+export function disconnect() {
+  rpc?.end();
+}
+
 /**
  * @template {keyof Methods} M
  * @param {M} method

@@ -40,7 +40,7 @@ export function ChatView({ target }) {
   }, [timeline, target]);
   const begun = chat !== null;
   useEffect(() => {
-    if (begun && timeline.rows.length === 0 && timeline.waiting.length === 0) void timeline.open();
+    if (begun && timeline.loading === "" && timeline.rows.length === 0 && timeline.waiting.length === 0) void timeline.open();
   }, [begun]);
   const group = target.startsWith("#");
 

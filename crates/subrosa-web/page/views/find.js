@@ -6,7 +6,7 @@ import { t } from "../strings/index.js";
 import { sentence } from "../rpc.js";
 import { targetOf } from "../state/chats.js";
 import { go } from "../state/route.js";
-import { timelineOf } from "../state/timelines.js";
+import { keyOf, timelineOf } from "../state/timelines.js";
 import { call } from "../state/wire.js";
 import { Avatar } from "../parts/avatar.js";
 import { Button, IconButton, Name, Trouble } from "../parts/controls.js";
@@ -74,7 +74,7 @@ export function FindInChat({ target, timeline, onClose }) {
         onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} />
       <${IconButton} icon="close" label=${t("close")} onClick=${onClose} />
     </div>
-    <${Results} found=${found} failed=${failed} more=${more} onPick=${(/** @type {MessageRow} */ row) => void timeline.around(row.id)} />
+    <${Results} found=${found} failed=${failed} more=${more} onPick=${(/** @type {MessageRow} */ row) => void timeline.around(row)} />
   </section>`;
 }
 
@@ -87,7 +87,7 @@ export function SearchPage() {
   const pick = (/** @type {MessageRow} */ row) => {
     const target = targetOf(row.conversation, row.chat);
     const timeline = timelineOf(target);
-    timeline.sought = row.id;
+    timeline.sought = row;
     go({ page: "chat", chat: target });
   };
   return html`<div class="page">
@@ -114,7 +114,7 @@ function Results({ found, failed, more, onPick, chats }) {
     found.rows.length > 0 &&
     html`<ul class="found">
       ${found.rows.map(
-        (/** @type {MessageRow} */ row) => html`<li key=${row.id}>
+        (/** @type {MessageRow} */ row) => html`<li key=${`${row.conversation} ${keyOf(row)}`}>
           <button type="button" onClick=${() => onPick(row)}>
             <${Avatar} name=${row.from} size="small" />
             <span class="found-text">

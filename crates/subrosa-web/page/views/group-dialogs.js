@@ -4,13 +4,12 @@
 import { useEffect, useState } from "../vendor/hooks.js";
 import { t } from "../strings/index.js";
 import { useCell } from "../state/cell.js";
-import { readChats } from "../state/chats.js";
+import { readChats, renameChat } from "../state/chats.js";
 import { membersOf, readMembers } from "../state/members.js";
 import { closeDialog, show } from "../state/overlay.js";
 import { me, myRole, people, readPeopleQuietly } from "../state/person.js";
 import { may } from "../state/roles.js";
-import { go, goInstead } from "../state/route.js";
-import { renameTimeline } from "../state/timelines.js";
+import { go } from "../state/route.js";
 import { call } from "../state/wire.js";
 import { Avatar } from "../parts/avatar.js";
 import { Button, Explain, Field, Name, Trouble, useAction } from "../parts/controls.js";
@@ -154,10 +153,9 @@ export function RenameGroup({ group }) {
     event.preventDefault();
     void action.run(async () => {
       const now = await call("group_rename", { group, title: title.trim() });
-      renameTimeline(group, `#${now.title}`);
+      renameChat(group, `#${now.title}`);
       await readChats();
       closeDialog();
-      goInstead({ page: "chat", chat: `#${now.title}` });
     });
   };
   return html`<${Dialog} title=${t("rename_group")} onClose=${closeDialog}>

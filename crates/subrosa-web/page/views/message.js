@@ -14,7 +14,7 @@ import { clock, moment } from "../parts/time.js";
 
 /**
  * @typedef {{
- *   key: string, type: "message", own: boolean, from: string, text: string, at: number, state: "" | "sending" | "sent" |
+ *   key: string, id: string, type: "message", own: boolean, from: string, text: string, at: number, state: "" | "sending" | "sent" |
  *   "delivered" | "queued" | "failed", why: string, first: boolean, last: boolean, marked: boolean, group: boolean, direct: boolean,
  *   size: number,
  * }} MessageItem
@@ -98,8 +98,8 @@ export class Row extends Component {
         ${item.state === "queued" && html`<p class="fate">${item.why ? html`<bdi>${line(item.why)}</bdi>` : t("queued_why")}</p>`}
         ${item.state === "failed" &&
         html`<p class="fate bad" role="alert"><bdi>${line(item.why)}</bdi>
-          <button type="button" class="inline-button" onClick=${() => onRetry?.(item.key)}>${t("retry")}</button>
-          <button type="button" class="inline-button" onClick=${() => onDiscard?.(item.key)}>${t("discard")}</button>
+          <button type="button" class="inline-button" onClick=${() => onRetry?.(item.id)}>${t("retry")}</button>
+          <button type="button" class="inline-button" onClick=${() => onDiscard?.(item.id)}>${t("discard")}</button>
         </p>`}
       </div>
     </li>`;

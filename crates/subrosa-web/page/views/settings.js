@@ -7,7 +7,7 @@ import { useCell } from "../state/cell.js";
 import { wanted } from "../state/notify.js";
 import { show } from "../state/overlay.js";
 import { me } from "../state/person.js";
-import { hello, leave } from "../state/session.js";
+import { hello, logOut } from "../state/session.js";
 import { set, settings } from "../state/settings.js";
 import { call } from "../state/wire.js";
 import { Button, Copy, Explain, Name, Segments, Trouble, useAction, useReading } from "../parts/controls.js";
@@ -101,17 +101,14 @@ function Devices() {
 function Account() {
   const who = useCell(me);
   const about = useCell(hello);
-  const logOut = () =>
+  const ask = () =>
     show({
       kind: "confirm",
       title: t("log_out_title"),
       text: t("log_out_text"),
       act: t("log_out"),
       danger: true,
-      run: async () => {
-        await call("log_out", {});
-        leave("");
-      },
+      run: logOut,
     });
   if (!who) return null;
   return html`<section class="box"><dl class="facts">
@@ -120,5 +117,5 @@ function Account() {
       <div><dt>${t("server_link")}</dt><dd class="code" dir="ltr">${who.server}</dd></div>
       <div><dt>${t("version")}</dt><dd dir="ltr">Subrosa ${about?.version}</dd></div>
     </dl><${Copy} text=${who.server} label=${t("copy_link")} /></section>
-    <section class="box"><p class="quiet">${t("log_out_text")}</p><${Button} tone="danger" icon="leave" onClick=${logOut}>${t("log_out")}<//></section>`;
+    <section class="box"><p class="quiet">${t("log_out_text")}</p><${Button} tone="danger" icon="leave" onClick=${ask}>${t("log_out")}<//></section>`;
 }

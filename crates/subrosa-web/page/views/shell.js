@@ -8,7 +8,7 @@ import { chats } from "../state/chats.js";
 import { closeDialog, dialog, dropNote, notes, show } from "../state/overlay.js";
 import { status } from "../state/person.js";
 import { details, go, route } from "../state/route.js";
-import { announced, phase, trouble } from "../state/session.js";
+import { announced, begin, phase, trouble } from "../state/session.js";
 import { hurry, link } from "../state/wire.js";
 import { Button, IconButton } from "../parts/controls.js";
 import { classes, html } from "../parts/html.js";
@@ -54,6 +54,7 @@ function Waiting({ phase: now }) {
   }
   return html`<main class="first-run"><div class="first-card"><header><${Rose} /><h1>${t("app_name")}</h1></header>
     ${why ? html`<p role="alert" class="trouble"><${Icon} name="warning" /><span dir="auto">${line(why)}</span></p>` : html`<p class="quiet late" role="status">${t("loading")}</p>`}
+    ${why && connection.state === "open" && html`<div class="acts"><${Button} icon="reload" onClick=${() => void begin()}>${t("try_again")}<//></div>`}
     ${connection.tries > 1 && html`<p class="quiet">${t("connection_hint")}</p>`}</div></main>`;
 }
 

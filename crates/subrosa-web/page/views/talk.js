@@ -115,6 +115,7 @@ function rows(talk) {
     const after = talk.rows[index + 1];
     return {
       key: row.id,
+      id: row.id,
       type: "message",
       own: row.own,
       from: row.from,

@@ -6,6 +6,7 @@ import { language, number, t } from "../strings/index.js";
 import { useCell } from "../state/cell.js";
 import { rowsOf } from "../state/rows.js";
 import { discard, retry } from "../state/sending.js";
+import { keyOf } from "../state/timelines.js";
 import { Button, Trouble } from "../parts/controls.js";
 import { html } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
@@ -28,7 +29,7 @@ export function TimelineView({ timeline, group, label }) {
     // What is above the lowest row on the screen was passed by the reader, or was read before.
     const { last, items: there } = shown.current;
     const lowest = there[Math.min(last, there.length - 1)]?.key;
-    const place = timeline.rows.findIndex((row) => row.id === lowest);
+    const place = timeline.rows.findIndex((row) => keyOf(row) === lowest);
     const end = place >= 0 ? place + 1 : timeline.below === 0 ? timeline.rows.length : 0;
     const rows = timeline.rows.slice(0, end).filter((row) => !("notice" in row) && row.unread);
     if (rows.length > 0) timeline.seen(/** @type {import("../state/timelines.js").MessageRow[]} */ (rows));
@@ -52,7 +53,7 @@ export function TimelineView({ timeline, group, label }) {
   };
   const jump = timeline.jump && {
     to: timeline.jump.to === "end" ? /** @type {const} */ ("end") : /** @type {const} */ ("key"),
-    key: timeline.jump.to === "unread" ? "unread" : timeline.jump.id,
+    key: timeline.jump.to === "unread" ? "unread" : timeline.jump.key,
     mark: timeline.jump,
   };
   const draw = useCallback(
@@ -85,20 +86,20 @@ export function TimelineView({ timeline, group, label }) {
 function lastOther(timeline) {
   for (let index = timeline.rows.length - 1; index >= 0; index -= 1) {
     const row = timeline.rows[index];
-    if (!("notice" in row) && !row.own) return row.id;
+    if (!("notice" in row) && !row.own) return keyOf(row);
   }
   return "";
 }
 
 /**
  * @param {Timeline} timeline
- * @param {string} id
+ * @param {string} key
  */
-function countBelow(timeline, id) {
+function countBelow(timeline, key) {
   let count = 0;
   for (let index = timeline.rows.length - 1; index >= 0; index -= 1) {
     const row = timeline.rows[index];
-    if (row.id === id) break;
+    if (keyOf(row) === key) break;
     if (!("notice" in row) && !row.own && row.unread) count += 1;
   }
   return count;
