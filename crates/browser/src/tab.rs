@@ -185,10 +185,10 @@ impl Tab {
         });
     }
 
-    /// The text that the page shows now.
+    /// The text that the page shows now, without the marks around names that keep directions of writing apart.
     pub fn text(&self) -> String {
         let text = self.try_evaluate("document.body?.innerText ?? ''").unwrap_or_default();
-        text.as_str().unwrap_or_default().to_owned()
+        text.as_str().unwrap_or_default().replace(['\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}'], "")
     }
 
     /// Presses a key or a shortcut, like `a`, `Shift+Enter` or `Control+k`.

@@ -57,7 +57,10 @@ pub fn answer(path: &str, known: Option<&HeaderValue>) -> Response<Body> {
 pub fn plain(status: StatusCode, words: &'static str) -> Response<Body> {
     let mut answer = Response::new(Body::from(words));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    // Whoever is refused has no business with this connection any more.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     with_headers(answer)
 }
 

@@ -98,7 +98,7 @@ enum Done {
 /// The next thing to see to.
 enum Next {
     Leaving(bool),
-    Answered(Option<Done>),
+    Answered(Option<Box<Done>>),
     Told,
     Past,
     Noticed(Option<Notice>),
@@ -143,7 +143,7 @@ impl Session {
         while !((is_leaving || ended) && self.under_way.is_empty()) {
             let next = tokio::select! {
                 changed = leaving.changed(), if !is_leaving => Next::Leaving(changed.is_err() || *leaving.borrow()),
-                Some(done) = self.under_way.join_next() => Next::Answered(done.ok()),
+                Some(done) = self.under_way.join_next() => Next::Answered(done.ok().map(Box::new)),
                 told = tell_first(&self.lines, &mut self.to_tell) => match told {
                     Ok(()) => Next::Told,
                     Err(Closed) => return,
@@ -160,7 +160,7 @@ impl Session {
                     is_leaving = now;
                     Ok(())
                 }
-                Next::Answered(Some(done)) => self.answered(done).await,
+                Next::Answered(Some(done)) => self.answered(*done).await,
                 Next::Answered(None) | Next::Told => Ok(()),
                 Next::Past => {
                     self.next_past().await;

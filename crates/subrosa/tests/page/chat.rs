@@ -56,11 +56,11 @@ fn a_draft_is_there_again_in_the_list_and_after_a_restart_of_the_client() {
         alice.chat("@bob");
         alice.composer().fill("I meant to say");
         alice.chat("#garden");
-        assert_eq!(alice.composer().value(), "");
+        alice.until("an empty composer", |_| alice.composer().value().is_empty().then_some(()));
         alice.line("@bob").says("Draft:");
         alice.line("@bob").says("I meant to say");
         alice.chat("@bob");
-        assert_eq!(alice.composer().value(), "I meant to say");
+        alice.until("the draft", |_| (alice.composer().value() == "I meant to say").then_some(()));
     }
     let alice = Person::enter(&browser, alice);
     alice.line("@bob").says("I meant to say");
@@ -68,7 +68,8 @@ fn a_draft_is_there_again_in_the_list_and_after_a_restart_of_the_client() {
     alice.until("the draft", |_| (alice.composer().value() == "I meant to say").then_some(()));
     alice.press("Enter");
     alice.came("I meant to say", "sent");
-    alice.line("@bob").says("You: I meant to say");
+    alice.line("@bob").says("You:");
+    alice.line("@bob").says("I meant to say");
     bob.wait_for("@alice", "alice: I meant to say");
 }
 

@@ -64,7 +64,7 @@ fn two_people_without_accounts_talk_over_a_direct_link() {
     ticket.find("image", "Ticket as a QR code").wait();
     let ticket = ticket.select(".code").text();
     bob.find("link", "Direct").click();
-    let form = by_tcp(&bob, "Use a ticket");
+    let form = bob.select("form.box").with_text("Use a ticket");
     form.find("textbox", "Ticket").paste(ticket.trim());
     form.find("button", "Connect").click();
     alice.shows("Direct, ");

@@ -168,7 +168,7 @@ const VIEWS: [(&str, Way); 20] = [
         person.select("main form").nth(0).select("summary").click();
         person.select("main form").nth(0).select("select").nth(0).choose("tcp");
         person.select("main form").nth(0).select("button[type=submit]").click();
-        person.select(".ticket svg").wait();
+        person.select(".ticket svg").nth(0).wait();
     }),
     ("settings", |person, _| to(person, "settings")),
     ("devices", |person, _| {
@@ -212,19 +212,19 @@ fn chat(person: &Person, chat: &str) {
 /// Opens the right column.
 #[track_caller]
 fn details(person: &Person) {
-    if person.select("aside.right").count() == 0 {
+    if person.select("section.right").count() == 0 {
         person.select(".head-tools button[aria-pressed]").nth(1).click();
     }
-    person.select("aside.right h2").nth(0).wait();
+    person.select(".right h1, .right h2").nth(0).wait();
 }
 
 /// Leaves what lies over the page.
 fn close(person: &Person) {
     person.press("Escape");
     person.select("dialog").gone();
-    if person.select("aside.right").count() == 1 {
-        person.select("aside.right header button").click();
-        person.select("aside.right").gone();
+    if person.select("section.right").count() == 1 {
+        person.select("section.right header button").click();
+        person.select("section.right").gone();
     }
     person.go("");
 }

@@ -70,11 +70,8 @@ fn type_of(schema: &Value, depth: usize) -> String {
     }
     let alone = parts.is_empty();
     match &schema["type"] {
-        Value::String(kind) if kind == "object" => {
-            if alone || schema["properties"].is_object() {
-                parts.push(object(schema, depth));
-            }
-        }
+        Value::String(kind) if kind == "object" && !alone && !schema["properties"].is_object() => {}
+        Value::String(kind) if kind == "object" => parts.push(object(schema, depth)),
         Value::String(kind) => parts.push(simple(kind, schema, depth)),
         Value::Array(kinds) => {
             let kinds: Vec<String> =
