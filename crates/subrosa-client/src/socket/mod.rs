@@ -1,6 +1,6 @@
 //! The profile's socket: how other processes reach the engine of a profile.
 //!
-//! The protocol is [`crate::rpc`]'s. Answers may be longer than a request may be: at most [`ANSWER`] bytes.
+//! The protocol is [`crate::rpc`]'s. Answers may be longer than a request may be: at most `ANSWER` bytes.
 //!
 //! Invariant: only the user who owns the profile gets in (folder 0700, socket 0600, and the peer's user id is checked).
 
