@@ -15,7 +15,7 @@ pub struct TextFile {
     pub text: String,
 }
 
-/// All files below `root` that are UTF-8.
+/// All files below `root` that are UTF-8; and pictures, which say nothing but can be linked to.
 ///
 /// # Errors
 /// When a folder or file cannot be read.
@@ -34,7 +34,9 @@ pub fn text_files(root: &Path) -> Result<Vec<TextFile>> {
             } else if kind.is_file() {
                 let bytes =
                     std::fs::read(entry.path()).with_context(|| format!("cannot read {}", entry.path().display()))?;
-                if let Ok(text) = String::from_utf8(bytes) {
+                let is_picture = entry.path().extension().is_some_and(|kind| kind == "png");
+                let text = String::from_utf8(bytes).ok().or_else(|| is_picture.then(String::new));
+                if let Some(text) = text {
                     let path =
                         entry.path().strip_prefix(root).unwrap_or(&entry.path()).to_string_lossy().replace('\\', "/");
                     files.push(TextFile { path, text });
@@ -59,7 +61,11 @@ mod tests {
         std::fs::write(root.path().join("src/target-practice/b.rs"), "fn b() {}").unwrap();
         std::fs::write(root.path().join(".git"), "gitdir: elsewhere").unwrap();
         std::fs::write(root.path().join("c.bin"), [0xff, 0xfe]).unwrap();
+        std::fs::write(root.path().join("d.png"), [0xff, 0xfe]).unwrap();
         let files = text_files(root.path()).unwrap();
-        assert_eq!(files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["src/target-practice/b.rs"]);
+        assert_eq!(
+            files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+            ["d.png", "src/target-practice/b.rs"]
+        );
     }
 }

@@ -15,6 +15,8 @@ use crate::browser;
 use crate::harness::{Profile, Server};
 use crate::person::Person;
 
+/// Audits that a page has to settle.
+const SETTLING: usize = 5;
 /// The audit's program, as it was published; see `vendor/README.md`.
 const AXE: &str = include_str!("vendor/axe.js");
 
@@ -249,6 +251,18 @@ fn audit(tab: &Tab) -> Vec<String> {
     found.as_array().into_iter().flatten().map(|line| line.as_str().unwrap_or_default().to_owned()).collect()
 }
 
+/// The same, when the page has settled: what is off the screen may have the colours of the picture before for a few frames.
+fn settled_audit(tab: &Tab) -> Vec<String> {
+    for _ in 0..SETTLING {
+        let found = audit(tab);
+        if found.is_empty() {
+            return found;
+        }
+        tab.frame();
+    }
+    audit(tab)
+}
+
 /// What is wider than the window, one line each.
 fn overflow(tab: &Tab) -> Vec<String> {
     let found = tab.evaluate(
@@ -270,7 +284,7 @@ fn look(tab: &Tab, name: &str, cast: &Cast, violations: &mut Vec<String>) {
             tab.frame();
             let name = format!("{name}-{size}-{colours}-{}", cast.direction);
             fs::write(pictures().join(format!("{name}.png")), tab.picture()).expect("a picture");
-            let found = audit(tab).into_iter().chain(overflow(tab));
+            let found = settled_audit(tab).into_iter().chain(overflow(tab));
             violations.extend(found.map(|line| format!("{name}: {line}")));
         }
     }

@@ -144,6 +144,27 @@ fn parts_of_a_chat_searches_drafts_and_settings_are_there_with_and_without_the_s
 }
 
 #[test]
+fn what_came_with_an_invitation_that_is_declined_is_shown_nowhere() {
+    let server = Server::start();
+    let [alice, bob] = server.people(["alice", "bob"]);
+    alice.ok(&["group", "create", "garden", "@bob"]);
+    alice.send("#garden", "unseen and unread");
+    bob.ok(&["reload"]);
+    let mut program = Rpc::of(&bob);
+    program.ok("subscribe", json!({"cursor": 0}));
+    let invite = program.event("invite");
+    program.ok("decline", json!({"id": invite["id"]}));
+    program.told("event", |event| event["event"] == "left" && event["name"] == "bob");
+    let overview = program.ok("overview", json!({}));
+    assert!(!overview.to_string().contains("unseen"), "{overview}");
+    assert_eq!(texts(&program.ok("search", json!({"text": "unseen", "limit": 5}))), Vec::<&str>::new());
+    assert!(!program.ok("read", json!({"all": true})).to_string().contains("unseen"));
+    program.ok("subscribe", json!({"cursor": 0}));
+    program.told("event", |event| event["event"] == "left");
+    assert!(!program.heard().iter().any(|said| said.to_string().contains("unseen")));
+}
+
+#[test]
 fn every_face_sees_what_another_does_and_the_engine_may_move() {
     let server = Server::start();
     let [alice, bob] = server.people(["alice", "bob"]);

@@ -90,6 +90,11 @@ impl Rpc {
         }
     }
 
+    /// What came and was not waited for.
+    pub fn heard(&self) -> &[Value] {
+        &self.came
+    }
+
     /// Ends the input; the program ends by itself when all is answered.
     pub fn finish(self) {
         self.process.finish().succeeded();
